@@ -1,0 +1,36 @@
+# shellcheck shell=bash
+# Compiling, through CMake's presets.
+
+# build_preset NAME [TARGET...]: configures build/<name> once and builds. With nothing to do this is
+# the time that ninja needs to see so, well under a second.
+build_preset() {
+  local preset=$1 logs=$checkout/build/logs
+  shift
+  step "build: $preset"
+  mkdir -p "$logs" || fail "cannot write into $checkout/build"
+  exec 7>"$logs/$preset.lock"
+  flock 7 || fail "cannot lock build/$preset"
+  if [[ ! -f $checkout/build/$preset/build.ninja ]]; then
+    run_logged "$logs/$preset-configure.log" cmake -S "$checkout" --preset "$preset" ||
+      fail "cmake could not configure it" "$logs/$preset-configure.log"
+  fi
+  run_logged "$logs/$preset.log" build_in_folder "$preset" "$@" ||
+    fail "it does not compile: $(first_error "$logs/$preset.log")" "$logs/$preset.log"
+  exec 7>&-
+}
+
+build_in_folder() {
+  local preset=$1 target arguments=()
+  shift
+  for target in "$@"; do arguments+=(--target "$target"); done
+  cmake --build "$checkout/build/$preset" "${arguments[@]}" 7>&-
+}
+
+first_error() { grep -a -m1 -E 'error:|FAILED:|undefined reference|No space left' "$1" || tail -n1 "$1"; }
+
+# stage_binaries PRESET: leaves the installable programs in build/<preset>/stage/bin.
+stage_binaries() {
+  local log=$checkout/build/logs/$1-install.log
+  run_logged "$log" cmake --install "$checkout/build/$1" --prefix "$checkout/build/$1/stage" ||
+    fail "cmake could not stage the binaries" "$log"
+}

@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# The variables that the commands take, checked once (deploy/README.md lists them).
+
+# A Unix socket's path is at most 107 bytes long; this is the longest one under a home.
+readonly longest_socket=run/spotify_ingest.sock
+
+read_settings() {
+  local default_home=/var/lib/playlog
+  if ! is_root; then default_home=${HOME:?}/.local/state/playlog; fi
+  PLAYLOG_HOME=$(realpath -m -- "${PLAYLOG_HOME:-$default_home}")
+  PLAYLOG_HTTP_PORT=${PLAYLOG_HTTP_PORT:-8000}
+  check_home_path
+  check_http_port
+  PLAYLOG_PUBLIC_URL=${PLAYLOG_PUBLIC_URL:-http://127.0.0.1:$PLAYLOG_HTTP_PORT}
+  SPOTIFY_API_URL=${SPOTIFY_API_URL:-https://api.spotify.com}
+  SPOTIFY_ACCOUNTS_URL=${SPOTIFY_ACCOUNTS_URL:-https://accounts.spotify.com}
+  LASTFM_API_URL=${LASTFM_API_URL:-https://ws.audioscrobbler.com}
+  # Kept in this shell alone; the programs that it starts find it in no environment.
+  database_url=${PLAYLOG_DATABASE_URL:-}
+  unset PLAYLOG_DATABASE_URL SPOTIFY_CLIENT_SECRET
+}
+
+check_home_path() {
+  local longest=$PLAYLOG_HOME/$longest_socket
+  if [[ ! $PLAYLOG_HOME =~ ^/[A-Za-z0-9._/@+=-]+$ ]]; then
+    fail "PLAYLOG_HOME='$PLAYLOG_HOME' has a character that the address of a socket cannot hold; use letters, digits and ._-+=@ only"
+  fi
+  if (( $(printf '%s' "$longest" | wc -c) > 107 )); then
+    fail "PLAYLOG_HOME='$PLAYLOG_HOME' is too long: the path of a Unix socket has at most 107 bytes, which leaves $((107 - ${#longest_socket} - 1)) for the home"
+  fi
+}
+
+check_http_port() {
+  if [[ ! $PLAYLOG_HTTP_PORT =~ ^[1-9][0-9]{0,4}$ ]] || (( PLAYLOG_HTTP_PORT > 65535 )); then
+    fail "PLAYLOG_HTTP_PORT='$PLAYLOG_HTTP_PORT' is not a port (1 to 65535)"
+  fi
+}
