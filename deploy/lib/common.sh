@@ -13,7 +13,7 @@ note() { printf '    %s\n' "$*"; }
 
 warn() { printf '    warning: %s\n' "$*" >&2; }
 
-# The exit code of a failure that has been told already, so that no caller tells it again.
+# A subshell's exit code for a failure that has been told already, so that nobody tells it again.
 readonly told=97
 
 # fail REASON [LOG]: ends the script and names the step, the reason and the log.
@@ -28,13 +28,14 @@ fail() {
     fi
   } >&2
   trap - ERR
-  exit "$told"
+  if (( BASH_SUBSHELL > 0 )); then exit "$told"; fi
+  exit 1
 }
 
 # Called by the ERR trap for a command whose failure nobody foresaw.
 unforeseen_failure() {
   local code=$? line=$1 command=$2
-  if (( code == told )); then exit "$told"; fi
+  if (( code == told )); then exit $((BASH_SUBSHELL > 0 ? told : 1)); fi
   fail "line $line of ${BASH_SOURCE[1]##*/}: '$command' ended with code $code"
 }
 

@@ -69,8 +69,8 @@ check_home_belongs_to_owner() {
 prepare_home() {
   step "home: $PLAYLOG_HOME"
   owner=$(owner_name)
-  make_owner
   check_home_belongs_to_owner
+  make_owner
   local group folder
   group=$(id -gn "$owner")
   if [[ ! -d $PLAYLOG_HOME ]]; then mkdir -p -- "$PLAYLOG_HOME"; fi

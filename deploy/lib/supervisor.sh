@@ -84,9 +84,16 @@ all_are_supervised() {
   done
 }
 
-# The supervisor outlives the shell: a session of its own, no terminal, none of our descriptors.
+mark_all_down() {
+  local folder
+  for folder in "$home"/sv/*/; do : >"$folder/down"; done
+}
+
+# The supervisor outlives the shell: a session of its own, no terminal, none of our descriptors. It
+# starts with everything down, so that deploy/up starts the database before what needs it.
 start_supervisor() {
   if ! supervisor_runs; then
+    mark_all_down
     setsid -f bash "$home/lib/supervise.sh" "$home" </dev/null >>"$home/log/supervisor.log" 2>&1 9>&-
   fi
   wait_until 15 all_are_supervised ||
@@ -97,7 +104,8 @@ is_running() { sv status "$(service_folder "$1")" 2>/dev/null | grep -q '^run:';
 
 is_refused() { [[ -f $(service_folder "$1")/refused ]]; }
 
-# What a running service was started from: its run script, its program, and what else it reads once.
+# What a running service was started from: its run script, its program, and the files that it reads
+# once.
 service_stamp() {
   local folder program
   folder=$(service_folder "$1")
@@ -106,6 +114,7 @@ service_stamp() {
     cat "$folder/run"
     stat -c '%s %Y' "$program"
     if [[ $1 == postgres ]]; then cat "$home/postgres/data/playlog.conf"; fi
+    if [[ -d $home/secrets/$1 ]]; then cat "$home/secrets/$1"/*; fi
   } | sha256sum
 }
 
