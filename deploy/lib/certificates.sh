@@ -18,11 +18,13 @@ openssl_quietly() {
 
 random_serial() { printf '0x4%s' "$(openssl rand -hex 15)"; }
 
-# make_authority TLS: a self-signed CA, unless there is one.
+# make_authority TLS: a self-signed CA, unless there is one. The certificate arrives last: where it
+# is, the key is too. (The folder itself may be a mounted volume, so it cannot be renamed as one.)
 make_authority() {
   local folder=$1/authority fresh
   if [[ -f $folder/ca.pem ]]; then return 0; fi
-  fresh=$(mktemp -d "$1/authority.XXXXXX")
+  mkdir -p "$folder"
+  fresh=$(mktemp -d "$folder/fresh.XXXXXX")
   cat >"$fresh/openssl.cnf" <<EOF
 [req]
 distinguished_name = name
@@ -41,8 +43,9 @@ EOF
   )
   openssl_quietly req -x509 -new -sha256 -days "$authority_days" -set_serial "$(random_serial)" \
     -config "$fresh/openssl.cnf" -key "$fresh/ca.key" -out "$fresh/ca.pem"
-  rm -f "$fresh/openssl.cnf"
-  mv -T -- "$fresh" "$folder"
+  mv -f -- "$fresh/ca.key" "$folder/ca.key"
+  mv -f -- "$fresh/ca.pem" "$folder/ca.pem"
+  rm -rf -- "$fresh"
 }
 
 # certificate_extensions NAME: what a process is called, by DNS and by SPIFFE id.

@@ -70,3 +70,11 @@ install_packages() {
   mapfile -t missing < <(missing_packages "$@")
   [[ ${#missing[@]} -eq 0 ]] || fail "still not installed: ${missing[*]}"
 }
+
+# show_versions LIST...: what a run was made with, for the log of continuous integration.
+show_versions() {
+  local names
+  mapfile -t names < <(wanted_packages "$@")
+  # shellcheck disable=SC2016 # dpkg-query's own variables
+  dpkg-query -W -f='    ${Package} ${Version}\n' "${names[@]}"
+}
