@@ -41,10 +41,12 @@ write_playlog_service() {
     "--metrics_address=127.0.0.1:$(port_for "${name}_metrics" "$name")" "$@"
 }
 
-# write_rpc_service NAME FLAG...: one that serves gRPC and has a schema.
+# write_rpc_service NAME FLAG...: one that serves gRPC and has a schema. A demo can be explored: it
+# answers reflection.
 write_rpc_service() {
   local name=$1
   shift
+  if [[ -n $demo ]]; then set -- --reflection "$@"; fi
   write_playlog_service "$name" "--listen_address=$(socket_of "$name")" \
     "--database_url_file=$home/secrets/$name/database_url" "$@"
 }
@@ -66,7 +68,8 @@ write_services() {
     --song_store_address="$(socket_of song_store)" \
     --key_encryption_key_file="$home/secrets/auth/key_encryption_key.json" \
     --token_key_file="$home/secrets/auth/token_key.pem"
-  write_rpc_service song_store --cursor_key_file="$home/secrets/song_store/cursor_key"
+  write_rpc_service song_store --auth_address="$(socket_of auth)" \
+    --cursor_key_file="$home/secrets/song_store/cursor_key"
   write_rpc_service spotify_ingest --auth_address="$(socket_of auth)" \
     --song_store_address="$(socket_of song_store)" \
     --spotify_api_url="$spotify" --spotify_accounts_url="$accounts"
