@@ -3,7 +3,7 @@
 -- :database, :auth_password and so on. Running it again changes nothing but the passwords.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
-SELECT pg_advisory_lock(hashtext('playlog.database'));
+SELECT pg_advisory_lock(hashtext('playlog.database')) \g /dev/null
 
 SELECT format('CREATE DATABASE %I ENCODING ''UTF8'' TEMPLATE template0', :'database')
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec

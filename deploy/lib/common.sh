@@ -106,13 +106,12 @@ write_if_changed() {
 
 # wait_until SECONDS COMMAND...: polls ten times a second; fails when the time is over.
 wait_until() {
-  local tries=$(( $1 * 10 ))
+  local end=$((SECONDS + $1))
   shift
-  while (( tries-- > 0 )); do
-    if "$@"; then return 0; fi
+  while ! "$@"; do
+    if (( SECONDS >= end )); then return 1; fi
     sleep 0.1
   done
-  return 1
 }
 
 # port_is_taken PORT: does anything on this machine listen on this TCP port?

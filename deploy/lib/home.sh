@@ -93,7 +93,7 @@ prepare_home() {
 # new file takes the old one's place in one step, so that a running program keeps its own.
 install_if_changed() {
   local source=$1 target=$2 mode=$3
-  if [[ -f $target && $(stat -c '%s %Y' "$source") == "$(stat -c '%s %Y' "$target")" ]]; then
+  if [[ -f $target && $(stat -c '%s %.Y' "$source") == "$(stat -c '%s %.Y' "$target")" ]]; then
     return 1
   fi
   cp --preserve=timestamps -- "$source" "$target.fresh"
@@ -104,6 +104,7 @@ install_if_changed() {
 # The checkout may be where the home's user cannot read (under /root): what runs later is copied.
 install_files() {
   local file changed=0
+  compgen -G "$checkout/build/release/stage/bin/*" >/dev/null || fail "the build left no programs"
   for file in "$checkout"/build/release/stage/bin/*; do
     if install_if_changed "$file" "$PLAYLOG_HOME/bin/${file##*/}" 0755; then changed=$((changed + 1)); fi
   done

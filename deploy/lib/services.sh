@@ -94,7 +94,7 @@ gateway_has_port() {
 # Before the gateway's flags change: afterwards they no longer tell which port it has.
 check_http_port_is_free() {
   if port_is_taken "$PLAYLOG_HTTP_PORT" && ! gateway_has_port "$PLAYLOG_HTTP_PORT"; then
-    fail "the port $PLAYLOG_HTTP_PORT is taken by another program; end that one, or choose another port with PLAYLOG_HTTP_PORT"
+    fail_for_taken_port
   fi
 }
 
@@ -125,11 +125,18 @@ wait_until_ready() {
   gateway_is_ready || explain_unready
 }
 
-# Names the services that do not run; if all do, /readyz says what they wait for.
+# Runs, and has for ten seconds: one that flaps is started anew every second.
+is_steady() {
+  local seconds
+  seconds=$(sv status "$(service_folder "$1")" | sed -n 's/^run: .*(pid [0-9]*) \([0-9]*\)s[,;].*/\1/p')
+  (( ${seconds:-0} >= 10 ))
+}
+
+# Names the service that does not stay up; if all do, /readyz says what they wait for.
 explain_unready() {
   local name
   for name in "${playlog_services[@]}"; do
-    if ! is_running "$name"; then
+    if ! is_steady "$name"; then
       fail "$name does not stay up" "$home/log/$name/current"
     fi
   done

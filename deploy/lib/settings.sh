@@ -30,6 +30,18 @@ check_home_path() {
   fi
 }
 
+# Known before a build of minutes begins; the home checks once more, when it knows its own gateway.
+check_http_port_is_free_or_ours() {
+  if port_is_taken "$PLAYLOG_HTTP_PORT" &&
+    [[ $(cat "$PLAYLOG_HOME/config/http_port" 2>/dev/null) != "$PLAYLOG_HTTP_PORT" ]]; then
+    fail_for_taken_port
+  fi
+}
+
+fail_for_taken_port() {
+  fail "the port $PLAYLOG_HTTP_PORT is taken by another program; end that one, or choose another port with PLAYLOG_HTTP_PORT"
+}
+
 check_http_port() {
   if [[ ! $PLAYLOG_HTTP_PORT =~ ^[1-9][0-9]{0,4}$ ]] || (( PLAYLOG_HTTP_PORT > 65535 )); then
     fail "PLAYLOG_HTTP_PORT='$PLAYLOG_HTTP_PORT' is not a port (1 to 65535)"

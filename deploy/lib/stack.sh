@@ -5,6 +5,8 @@ home=${PLAYLOG_HOME:?}
 library=$home/lib
 # shellcheck source=deploy/lib/common.sh
 source "$library/common.sh"
+# shellcheck source=deploy/lib/settings.sh
+source "$library/settings.sh"
 # shellcheck source=deploy/lib/certificates.sh
 source "$library/certificates.sh"
 # shellcheck source=deploy/lib/secrets.sh

@@ -159,15 +159,16 @@ keep_down() {
   stop_service "$1"
 }
 
-supervisor_is_gone() { ! supervisor_runs && ! all_are_supervised_somehow; }
-
-# runsv ends a moment after runsvdir told it to.
-all_are_supervised_somehow() {
+# runsv ends a moment after runsvdir told it to. One whose runsvdir was killed is told here.
+supervisor_is_gone() {
   local folder
+  if supervisor_runs; then return 1; fi
   for folder in "$home"/sv/*/; do
-    if is_supervised "$(basename "$folder")"; then return 0; fi
+    if is_supervised "$(basename "$folder")"; then
+      sv exit "$folder" >/dev/null || true
+      return 1
+    fi
   done
-  return 1
 }
 
 stop_supervisor() {
