@@ -1,0 +1,77 @@
+#include "common/db/watchdog.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "absl/time/clock.h"
+
+namespace playlog::db {
+namespace {
+
+using std::chrono::steady_clock;
+
+// The steady clock takes over here, so that a step of the wall clock moves no deadline.
+steady_clock::time_point ToSteady(absl::Time deadline) {
+  const absl::Duration left = std::min(deadline - absl::Now(), absl::Hours(24));
+  return steady_clock::now() + absl::ToChronoMilliseconds(left);
+}
+
+}  // namespace
+
+Watchdog::Watchdog() : thread_([this] { Patrol(); }) {}
+
+Watchdog::~Watchdog() {
+  {
+    const absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  thread_.join();
+}
+
+Watchdog::Watch::Watch(Watchdog& watchdog, int socket, absl::Time deadline) : watchdog_(watchdog) {
+  const steady_clock::time_point due = ToSteady(deadline);
+  const absl::MutexLock lock(&watchdog_.mutex_);
+  watchdog_.entries_.push_front(Entry{socket, due});
+  entry_ = watchdog_.entries_.begin();
+  if (due < watchdog_.next_look_) {
+    watchdog_.next_look_ = due;
+    watchdog_.rescheduled_ = true;
+  }
+}
+
+Watchdog::Watch::~Watch() {
+  const absl::MutexLock lock(&watchdog_.mutex_);
+  watchdog_.entries_.erase(entry_);
+}
+
+bool Watchdog::Watch::fired() const {
+  const absl::MutexLock lock(&watchdog_.mutex_);
+  return entry_->fired;
+}
+
+void Watchdog::Patrol() {
+  const absl::MutexLock lock(&mutex_);
+  while (!stopping_) {
+    const steady_clock::time_point now = steady_clock::now();
+    next_look_ = SteadyTime::max();
+    for (Entry& entry : entries_) {
+      if (entry.fired) continue;
+      if (entry.deadline <= now) {
+        entry.fired = true;
+        shutdown(entry.socket, SHUT_RDWR);
+      } else {
+        next_look_ = std::min(next_look_, entry.deadline);
+      }
+    }
+    rescheduled_ = false;
+    const absl::Condition wake(this, &Watchdog::ShouldWake);
+    if (next_look_ == SteadyTime::max()) {
+      mutex_.Await(wake);
+    } else {
+      mutex_.AwaitWithTimeout(wake, absl::FromChrono(next_look_ - now) + absl::Milliseconds(1));
+    }
+  }
+}
+
+}  // namespace playlog::db
