@@ -1,0 +1,45 @@
+#include "tests/standins/service.h"
+
+#include <algorithm>
+
+namespace playlog::standins {
+namespace {
+
+constexpr std::int64_t kLateWindowMs = 3'600'000;
+
+std::optional<std::int64_t> PlaysOf(const std::optional<Scenario>& scenario) {
+  if (!scenario) return std::nullopt;
+  if (scenario->name == "plays") return scenario->Number(0, 0);
+  if (scenario->name == "empty" || scenario->name == "nowplaying_only") return 0;
+  if (scenario->name == "single") return 1;
+  return std::nullopt;
+}
+
+void Grow(Library& library, Listener& listener, const Scenario& scenario) {
+  if (scenario.name == "live") {
+    library.Advance(listener, std::max<std::int64_t>(1, scenario.Number(0, 60)) * 1000, NowMs());
+  }
+  if (scenario.name == "drift") library.AddAnyPlay(listener, NowMs());
+}
+
+}  // namespace
+
+View::View(Library& library, const std::string& listener_name,
+           const std::optional<Scenario>& scenario, std::int64_t call_number)
+    : listener_(library.Find(listener_name, PlaysOf(scenario))) {
+  if (!scenario) return;
+  Grow(library, listener_, *scenario);
+  if (scenario->name != "late" || call_number > 1 || listener_.by_end().empty()) return;
+  hides_ = true;
+  const std::int64_t last_ms =
+      listener_.by_end().back().ended_ms - scenario->Number(0, 10'800) * 1000;
+  const auto visible = [last_ms](const Play& play) {
+    return play.ended_ms > last_ms || play.ended_ms <= last_ms - kLateWindowMs;
+  };
+  std::copy_if(listener_.by_end().begin(), listener_.by_end().end(), std::back_inserter(by_end_),
+               visible);
+  std::copy_if(listener_.by_start().begin(), listener_.by_start().end(),
+               std::back_inserter(by_start_), visible);
+}
+
+}  // namespace playlog::standins
