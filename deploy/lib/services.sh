@@ -128,7 +128,7 @@ wait_until_ready() {
 # Runs, and has for ten seconds: one that flaps is started anew every second.
 is_steady() {
   local seconds
-  seconds=$(sv status "$(service_folder "$1")" | sed -n 's/^run: .*(pid [0-9]*) \([0-9]*\)s[,;].*/\1/p')
+  seconds=$(service_status "$1" | sed -n 's/^run: .*(pid [0-9]*) \([0-9]*\)s[,;].*/\1/p')
   (( ${seconds:-0} >= 10 ))
 }
 

@@ -69,13 +69,18 @@ stop_by_interrupt() {
 }
 
 supervisor_runs() {
-  local process
+  local process command=""
   process=$(cat "$home/run/supervisor.pid" 2>/dev/null) || return 1
-  [[ -n $process && -r /proc/$process/cmdline ]] &&
-    tr '\0' ' ' <"/proc/$process/cmdline" | grep -qF "$home/lib/supervise.sh $home"
+  if [[ -n $process && -r /proc/$process/cmdline ]]; then
+    command=$(tr '\0' ' ' <"/proc/$process/cmdline")
+  fi
+  [[ $command == *"$home/lib/supervise.sh $home "* ]]
 }
 
-is_supervised() { sv status "$(service_folder "$1")" 2>/dev/null | grep -qE '^(run|down|finish)'; }
+# What runit says of a service: `run: …`, `down: …`, `finish: …`, or that nothing supervises it.
+service_status() { sv status "$(service_folder "$1")" 2>/dev/null || true; }
+
+is_supervised() { [[ $(service_status "$1") =~ ^(run|down|finish): ]]; }
 
 all_are_supervised() {
   local folder
@@ -100,7 +105,7 @@ start_supervisor() {
     fail "the supervisor did not take up every service" "$home/log/supervisor.log"
 }
 
-is_running() { sv status "$(service_folder "$1")" 2>/dev/null | grep -q '^run:'; }
+is_running() { [[ $(service_status "$1") == run:* ]]; }
 
 is_refused() { [[ -f $(service_folder "$1")/refused ]]; }
 
