@@ -1,0 +1,19 @@
+#ifndef PLAYLOG_SERVICES_AUTH_CRYPTO_H_
+#define PLAYLOG_SERVICES_AUTH_CRYPTO_H_
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace playlog::auth {
+
+// Returns bytes that nobody can guess. Without them nothing here is safe, so the process ends if
+// the system gives none.
+std::string RandomBytes(std::size_t size);
+
+// Returns the 32 bytes of the SHA-256.
+std::string Sha256(std::string_view bytes);
+
+}  // namespace playlog::auth
+
+#endif  // PLAYLOG_SERVICES_AUTH_CRYPTO_H_

@@ -1,0 +1,18 @@
+#ifndef PLAYLOG_SERVICES_AUTH_TESTING_H_
+#define PLAYLOG_SERVICES_AUTH_TESTING_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "services/auth/key_ring.h"
+
+namespace playlog::auth {
+
+// Returns a ring of the ids, the first of them primary. An id has the same key in every ring.
+// `copies_of_one` are further ids, with the key of id 1.
+KeyRing NewKeyRing(const std::vector<std::uint32_t>& ids,
+                   const std::vector<std::uint32_t>& copies_of_one = {});
+
+}  // namespace playlog::auth
+
+#endif  // PLAYLOG_SERVICES_AUTH_TESTING_H_
