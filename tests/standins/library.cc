@@ -119,7 +119,8 @@ std::vector<Play> Library::Generate(const std::string& name, std::int64_t plays,
     // Old favourites come more often: the smaller of two draws.
     const std::uint64_t pick = std::min(random.Below(taste.size()), random.Below(taste.size()));
     const std::uint32_t track = taste[pick];
-    // The service leaves the fraction out when it is zero, which readers must survive.
+    // Spotify leaves the fraction out when it is zero, which readers must survive: it happens now
+    // and then, and for certain on the newest page.
     if (random.OneIn(40) || i == 7) ended_ms -= ended_ms % 1000;
     const std::int64_t started_ms = ended_ms - ElapsedMs(random, catalog_.track(track).duration_ms);
     history.push_back({.started_ms = started_ms, .ended_ms = ended_ms, .track = track});

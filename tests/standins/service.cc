@@ -31,8 +31,13 @@ View::View(Library& library, const std::string& listener_name,
   Grow(library, listener_, *scenario);
   if (scenario->name != "late" || call_number > 1 || listener_.by_end().empty()) return;
   hides_ = true;
-  const std::int64_t last_ms =
+  const std::int64_t wanted_ms =
       listener_.by_end().back().ended_ms - scenario->Number(0, 10'800) * 1000;
+  // From an existing play on, so that a night's silence does not make the scenario do nothing.
+  std::int64_t last_ms = listener_.by_end().front().ended_ms;
+  for (const Play& play : listener_.by_end()) {
+    if (play.ended_ms <= wanted_ms) last_ms = play.ended_ms;
+  }
   const auto visible = [last_ms](const Play& play) {
     return play.ended_ms > last_ms || play.ended_ms <= last_ms - kLateWindowMs;
   };
