@@ -56,6 +56,9 @@ struct LoginFailures {
 using Seal =
     absl::FunctionRef<absl::StatusOr<SealedRecord>(std::int64_t row_id, std::int64_t version)>;
 
+// The error of CreateUser for a name that another user has.
+absl::Status UsernameTakenError();
+
 // Users, their refresh tokens, keys and failed sign-ins. Every call ends by its deadline; beside
 // the errors named here it returns those of common/db/pool.h. `now` is the caller's clock.
 // Thread-safe.
@@ -74,8 +77,10 @@ class Store {
   virtual absl::Status ReplacePasswordHash(absl::Time deadline, std::int64_t user_id,
                                            const std::string& old_hash,
                                            const std::string& new_hash) = 0;
-  // Deletes a user with all keys and tokens, or nothing. OK if there is no such user.
-  virtual absl::Status DeleteUser(absl::Time deadline, std::int64_t user_id) = 0;
+  // Deletes a user with all keys, tokens and the failed sign-ins of `subject`, or nothing. OK if
+  // there is no such user.
+  virtual absl::Status DeleteUser(absl::Time deadline, std::int64_t user_id,
+                                  const std::string& subject) = 0;
 
   // Starts a family of refresh tokens, good until `expires_at`. A user has at most kFamiliesMax;
   // the oldest ends for the newest. INVALID_TOKEN if the user is gone.
