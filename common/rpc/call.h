@@ -1,0 +1,47 @@
+#ifndef PLAYLOG_COMMON_RPC_CALL_H_
+#define PLAYLOG_COMMON_RPC_CALL_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
+namespace playlog::rpc {
+
+// What a handler knows about the call that it answers. Tests make one by hand.
+struct Call {
+  // When the caller stops waiting. Never later than the dispatcher's own limit.
+  absl::Time deadline = absl::InfiniteFuture();
+  // Names the request in every log on its way: 1 to 64 letters, digits and `-`.
+  std::string request_id;
+  // The service that calls, from its certificate.
+  std::string peer_service;
+  // The signed-in user, from the verified token; 0 where the RPC needs no sign-in.
+  std::int64_t user_id = 0;
+  // The user's token, to pass on to a neighbour; empty where there is none.
+  std::string authorization;
+  // Set by the handler: the HTTP answer gets http_behaviour.alternative_status.
+  bool alternative_status = false;
+  // Tells whether the caller has gone. May be empty.
+  std::function<bool()> cancelled;
+
+  bool IsCancelled() const { return cancelled && cancelled(); }
+  absl::Duration TimeLeft() const { return deadline - absl::Now(); }
+};
+
+// The parts of a streamed answer, made one at a time as the reader takes them.
+template <class Part>
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  // Fills in the next part, which is empty; false when there is none. Called by one worker at a
+  // time.
+  virtual absl::StatusOr<bool> Next(Part& part) = 0;
+};
+
+}  // namespace playlog::rpc
+
+#endif  // PLAYLOG_COMMON_RPC_CALL_H_

@@ -1,0 +1,110 @@
+#include "common/rpc/dispatcher.h"
+
+#include <algorithm>
+#include <exception>
+#include <optional>
+
+#include "absl/strings/match.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/base/metrics.h"
+#include "common/base/strings.h"
+#include "common/rpc/client.h"
+#include "common/rpc/credentials.h"
+
+namespace playlog::rpc {
+namespace {
+
+constexpr std::size_t kRequestIdBytesMax = 64;
+constexpr std::string_view kBearer = "Bearer ";
+
+// Returns the one value of a key; nothing if it is absent, repeated or not printable.
+std::optional<std::string> FindMetadata(const grpc::CallbackServerContext& context,
+                                        const char* key) {
+  const auto range = context.client_metadata().equal_range(key);
+  if (range.first == range.second || std::next(range.first) != range.second) return std::nullopt;
+  std::string value(range.first->second.data(), range.first->second.size());
+  if (!IsPrintableAscii(value)) return std::nullopt;
+  return value;
+}
+
+absl::Status AuthenticationRequired() {
+  return Error(errors::v1::ERROR_CODE_AUTHENTICATION_REQUIRED, "Authentication required",
+               "Send an access token of /users/token/ as `Authorization: Bearer TOKEN`.");
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(const DispatcherOptions& options, TokenVerifier& verifier)
+    : verifier_(verifier), workers_(options.workers, options.queue) {}
+
+Dispatcher::Entry Dispatcher::Arrive(const MethodPolicy& policy,
+                                     const grpc::CallbackServerContext& context) {
+  Entry entry{policy, {}, absl::Now()};
+  entry.call.deadline =
+      std::min(absl::FromChrono(context.deadline()), entry.arrived_at + kUnaryTimeMax);
+  std::optional<std::string> request_id = FindMetadata(context, kRequestIdKey);
+  if (request_id.has_value() && request_id->size() <= kRequestIdBytesMax) {
+    entry.call.request_id = *std::move(request_id);
+  }
+  return entry;
+}
+
+absl::Status Dispatcher::Admit(Entry& entry, const grpc::CallbackServerContext& context) {
+  Call& call = entry.call;
+  if (call.IsCancelled() || absl::Now() >= call.deadline) {
+    return absl::DeadlineExceededError("the deadline passed while the call was queued");
+  }
+  call.peer_service = PeerService(*context.auth_context());
+  if (absl::Status peer = CheckPeer(entry.policy, call.peer_service); !peer.ok()) return peer;
+  if (!NeedsUser(entry.policy)) return absl::OkStatus();
+  const std::optional<std::string> authorization = FindMetadata(context, kAuthorizationKey);
+  if (!authorization.has_value()) return AuthenticationRequired();
+  if (!absl::StartsWithIgnoreCase(*authorization, ToAbsl(kBearer))) return jwt::InvalidTokenError();
+  call.authorization = authorization->substr(kBearer.size());
+  const absl::StatusOr<jwt::Claims> claims = verifier_.Verify(call.authorization);
+  if (!claims.ok()) return claims.status();
+  if (entry.policy.access.staff() && !claims->staff) {
+    return Error(errors::v1::ERROR_CODE_PERMISSION_DENIED, "Permission denied",
+                 "This call is for staff.");
+  }
+  call.user_id = claims->user_id;
+  return absl::OkStatus();
+}
+
+absl::Status Dispatcher::Guard(absl::FunctionRef<absl::Status()> step) {
+  try {
+    return step();
+  } catch (const std::exception& error) {
+    return InternalError(error.what());
+  }
+}
+
+grpc::Status Dispatcher::Leave(const Entry& entry, const absl::Status& status) {
+  const std::string code = status.ok() ? "OK" : NameOf(CodeOf(status));
+  const absl::Duration taken = absl::Now() - entry.arrived_at;
+  GetCounter("playlog_rpc_total", "Calls answered, by RPC and error code.",
+             {{"method", entry.policy.name}, {"code", code}})
+      .Increment();
+  GetHistogram("playlog_rpc_seconds", "Time from a call's arrival to its end.",
+               {{"method", entry.policy.name}})
+      .Observe(absl::ToDoubleSeconds(taken));
+  const bool bug = CodeOf(status) == errors::v1::ERROR_CODE_INTERNAL && !status.ok();
+  const Severity severity =
+      status.ok() ? Severity::kDebug : (bug ? Severity::kError : Severity::kInfo);
+  Log(severity, "rpc",
+      {{"method", entry.policy.name},
+       {"code", code},
+       {"error", std::string_view(status.message().data(), status.message().size())},
+       {"request_id", entry.call.request_id},
+       {"peer", entry.call.peer_service},
+       {"duration_ms", absl::ToDoubleMilliseconds(taken)}});
+  return ToGrpc(status);
+}
+
+absl::Status Dispatcher::Overloaded() {
+  return RetryableError(errors::v1::ERROR_CODE_OVERLOADED, "Overloaded",
+                        "There is more work than can be done now. Try again.", absl::Seconds(1));
+}
+
+}  // namespace playlog::rpc

@@ -1,0 +1,214 @@
+#ifndef PLAYLOG_COMMON_RPC_DISPATCHER_H_
+#define PLAYLOG_COMMON_RPC_DISPATCHER_H_
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "common/rpc/call.h"
+#include "common/rpc/client.h"
+#include "common/rpc/limits.h"
+#include "common/rpc/policy.h"
+#include "common/rpc/status.h"
+#include "common/rpc/token_verifier.h"
+#include "common/rpc/worker_pool.h"
+
+namespace playlog::rpc {
+
+struct DispatcherOptions {
+  // Calls that are worked on at once, and calls that wait for it; beyond, calls are refused as
+  // OVERLOADED.
+  int workers = 8;
+  int queue = 64;
+};
+
+// The one place between gRPC's callback API and our handlers. For every call it enforces, in this
+// order: a place in the bounded queue, the caller's certificate and the access that the proto
+// declares, the user's token, the deadline; it runs the handler on a worker, catches what it
+// throws, counts and logs. It outlives the server whose services use it, so that every queued call
+// is finished.
+class Dispatcher {
+ public:
+  Dispatcher(const DispatcherOptions& options, TokenVerifier& verifier);
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
+
+  // Answers a unary call with `handler`: absl::StatusOr<Response>(Call&, const Request&).
+  template <class Request, class Response, class Handler>
+  grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context, const Request* request,
+                                  Response* response, Handler handler);
+
+  // Answers a server-streaming call with the parts of the stream that `handler` returns:
+  // absl::StatusOr<std::unique_ptr<Stream<Part>>>(Call&, const Request&). The next part is made
+  // when the reader has taken the last one; a reader that stalls for kStreamStallMax is cut.
+  template <class Part, class Request, class Handler>
+  grpc::ServerWriteReactor<Part>* Serve(grpc::CallbackServerContext* context,
+                                        const Request* request, Handler handler);
+
+ private:
+  template <class Part>
+  class StreamReactor;
+
+  // One call's bookkeeping, made when it arrives and finished when it ends.
+  struct Entry {
+    const MethodPolicy& policy;
+    Call call;
+    absl::Time arrived_at;
+  };
+
+  Entry Arrive(const MethodPolicy& policy, const grpc::CallbackServerContext& context);
+  // Checks who calls and fills in the user; on a worker, since a token may need a question to auth.
+  absl::Status Admit(Entry& entry, const grpc::CallbackServerContext& context);
+  // Runs a handler's step; what it throws becomes INTERNAL.
+  static absl::Status Guard(absl::FunctionRef<absl::Status()> step);
+  // Counts and logs the end of a call, and makes the status that leaves the process.
+  grpc::Status Leave(const Entry& entry, const absl::Status& status);
+  static absl::Status Overloaded();
+
+  TokenVerifier& verifier_;
+  std::atomic<int> streams_ = 0;
+  // Last, so that its threads end before anything that they use.
+  WorkerPool workers_;
+};
+
+template <class Request, class Response, class Handler>
+grpc::ServerUnaryReactor* Dispatcher::Unary(grpc::CallbackServerContext* context,
+                                            const Request* request, Response* response,
+                                            Handler handler) {
+  class Reactor final : public grpc::ServerUnaryReactor {
+   public:
+    explicit Reactor(Entry e) : entry(std::move(e)) {}
+    // Only a flag: whoever works on the call still finishes it, exactly once.
+    void OnCancel() override { cancelled = true; }
+    void OnDone() override { delete this; }
+    Entry entry;
+    std::atomic<bool> cancelled{false};
+  };
+  auto* reactor = new Reactor(Arrive(PolicyOf(Request::descriptor()), *context));
+  reactor->entry.call.cancelled = [reactor] { return reactor->cancelled.load(); };
+  const bool queued = workers_.TryPost(
+      [this, reactor, context, request, response, handler = std::move(handler)]() mutable {
+        Entry& entry = reactor->entry;
+        absl::Status status = Admit(entry, *context);
+        if (status.ok()) {
+          status = Guard([&] {
+            absl::StatusOr<Response> result = handler(entry.call, *request);
+            if (result.ok()) *response = *std::move(result);
+            return result.status();
+          });
+        }
+        if (entry.call.alternative_status)
+          context->AddTrailingMetadata(kHttpStatusKey, kAlternativeStatus);
+        reactor->Finish(Leave(entry, status));
+      });
+  if (!queued) reactor->Finish(Leave(reactor->entry, Overloaded()));
+  return reactor;
+}
+
+template <class Part>
+class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
+ public:
+  StreamReactor(Dispatcher& dispatcher, grpc::CallbackServerContext* context, Entry entry)
+      : dispatcher_(dispatcher), entry_(std::move(entry)), stall_(std::make_shared<Stall>()) {
+    stall_->context = context;
+    entry_.call.cancelled = [this] { return cancelled_.load(); };
+  }
+
+  Entry& entry() { return entry_; }
+
+  // Makes and sends the next part; on a worker.
+  void Advance() {
+    bool more = false;
+    part_.Clear();
+    const absl::Status status = Guard([&] {
+      if (entry_.call.IsCancelled()) return absl::CancelledError("the reader has gone");
+      absl::StatusOr<bool> next = stream_->Next(part_);
+      if (next.ok()) more = *next;
+      return next.status();
+    });
+    if (!more) return End(status);
+    alarm_ = std::make_unique<grpc::Alarm>();
+    alarm_->Set(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(kStreamStallMax),
+                [stall = stall_](bool fired) {
+                  if (fired) stall->Cut();
+                });
+    this->StartWrite(&part_);
+  }
+
+  void Begin(std::unique_ptr<Stream<Part>> stream) {
+    stream_ = std::move(stream);
+    Advance();
+  }
+
+  void End(const absl::Status& status) { this->Finish(dispatcher_.Leave(entry_, status)); }
+
+  void OnWriteDone(bool ok) override {
+    alarm_->Cancel();
+    if (!ok) return End(absl::CancelledError("the reader has gone"));
+    dispatcher_.workers_.PostContinuation([this] { Advance(); });
+  }
+  void OnCancel() override { cancelled_ = true; }
+  void OnDone() override {
+    stall_->Forget();
+    --dispatcher_.streams_;
+    delete this;
+  }
+
+ private:
+  // The alarm may fire while the call ends, so it holds no pointer to the reactor itself.
+  struct Stall {
+    void Cut() {
+      const absl::MutexLock lock(&mutex);
+      if (context != nullptr) context->TryCancel();
+    }
+    void Forget() {
+      const absl::MutexLock lock(&mutex);
+      context = nullptr;
+    }
+    absl::Mutex mutex;
+    grpc::CallbackServerContext* context ABSL_GUARDED_BY(mutex) = nullptr;
+  };
+
+  Dispatcher& dispatcher_;
+  Entry entry_;
+  std::atomic<bool> cancelled_{false};
+  std::unique_ptr<Stream<Part>> stream_;
+  std::unique_ptr<grpc::Alarm> alarm_;
+  std::shared_ptr<Stall> stall_;
+  Part part_;
+};
+
+template <class Part, class Request, class Handler>
+grpc::ServerWriteReactor<Part>* Dispatcher::Serve(grpc::CallbackServerContext* context,
+                                                  const Request* request, Handler handler) {
+  auto* reactor =
+      new StreamReactor<Part>(*this, context, Arrive(PolicyOf(Request::descriptor()), *context));
+  const bool place = ++streams_ <= kStreamsMax;
+  const bool queued = place && workers_.TryPost([this, reactor, context, request,
+                                                 handler = std::move(handler)]() mutable {
+    std::unique_ptr<Stream<Part>> stream;
+    absl::Status status = Admit(reactor->entry(), *context);
+    if (status.ok()) {
+      status = Guard([&] {
+        auto result = handler(reactor->entry().call, *request);
+        if (result.ok()) stream = *std::move(result);
+        return result.status();
+      });
+    }
+    if (!status.ok()) return reactor->End(status);
+    reactor->Begin(std::move(stream));
+  });
+  if (!queued) reactor->End(Overloaded());
+  return reactor;
+}
+
+}  // namespace playlog::rpc
+
+#endif  // PLAYLOG_COMMON_RPC_DISPATCHER_H_

@@ -1,0 +1,217 @@
+#include "common/rpc/process.h"
+
+#include <grpc/support/log.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/reflection.h"
+#include "absl/flags/usage.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/rpc/client.h"
+#include "common/rpc/limits.h"
+#include "common/rpc/server.h"
+#include "playlog/auth/v1/signing_key_service.grpc.pb.h"
+
+ABSL_FLAG(std::string, listen_address, "", "Where gRPC is served: unix:/path or host:port.");
+ABSL_FLAG(std::string, metrics_address, "", "Where /metrics is served, host:port; empty for none.");
+ABSL_FLAG(std::string, tls_directory, "",
+          "A directory with ca.pem, cert.pem and key.pem, read again while running.");
+ABSL_FLAG(bool, reflection, false, "Whether gRPC reflection is served.");
+ABSL_FLAG(std::string, log_level, "info", "The least log level: debug, info, warn or error.");
+ABSL_FLAG(std::string, database_url_file, "", "A file with the libpq URL of the service's role.");
+ABSL_FLAG(std::string, auth_address, "",
+          "Where the auth service is: unix:/path or dns:///host:port.");
+ABSL_FLAG(bool, self_check, false, "Ask the running server for its health, and exit with 0 or 1.");
+
+namespace playlog::rpc {
+namespace {
+
+constexpr int kExitBadConfiguration = 78;  // EX_CONFIG of sysexits.h.
+constexpr int kExitWedged = 70;            // EX_SOFTWARE.
+constexpr absl::Duration kHealthTimeout = absl::Seconds(2);
+constexpr absl::Duration kBetweenHealthChecks = absl::Seconds(2);
+constexpr int kHealthFailuresMax = 3;
+
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+[[noreturn]] void Die(int code, const std::string& line) {
+  std::fprintf(stderr, "%s\n", line.c_str());
+  std::fflush(stderr);
+  std::_Exit(code);
+}
+
+// Sets every flag that has an environment variable. Done before the command line is read, which
+// thus wins.
+void ReadEnvironment() {
+  for (const auto& [name, flag] : absl::GetAllFlags()) {
+    const std::string variable = absl::StrCat("PLAYLOG_", absl::AsciiStrToUpper(name));
+    const char* value = std::getenv(variable.c_str());
+    std::string error;
+    if (value != nullptr && !flag->ParseFrom(value, &error)) {
+      Die(kExitBadConfiguration, absl::StrCat("bad value in ", variable, ": ", error));
+    }
+  }
+}
+
+// Memory of ours holds keys: it neither reaches a file nor another process of the same user.
+void ForbidDumps() {
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+// gRPC writes its complaints to standard error as it likes; here they become lines of our log.
+void LogForGrpc(gpr_log_func_args* arguments) {
+  const bool error = arguments->severity == GPR_LOG_SEVERITY_ERROR;
+  Log(error ? Severity::kWarning : Severity::kDebug, "grpc", {{"message", arguments->message}});
+}
+
+// Ends the process when its own server stops answering.
+class Watchdog {
+ public:
+  explicit Watchdog(const std::string& service, const std::string& address)
+      : thread_([this, service, address] { Watch(service, address); }) {}
+  ~Watchdog() {
+    stop_.Notify();
+    thread_.join();
+  }
+
+ private:
+  void Watch(const std::string& service, const std::string& address) {
+    int failures = 0;
+    while (!stop_.WaitForNotificationWithTimeout(kBetweenHealthChecks)) {
+      const absl::Status health =
+          CheckHealth(service, address, absl::GetFlag(FLAGS_tls_directory), kHealthTimeout);
+      failures = health.ok() ? 0 : failures + 1;
+      if (failures < kHealthFailuresMax || stop_.HasBeenNotified()) continue;
+      Die(kExitWedged, absl::StrCat(service, " does not answer its own health check any more"));
+    }
+  }
+
+  absl::Notification stop_;
+  std::thread thread_;
+};
+
+// The address at which a server that listens at `listen_address` is reached from its own machine.
+std::string OwnAddress(const std::string& listen_address, int port) {
+  if (listen_address.starts_with("unix:")) return listen_address;
+  return absl::StrCat("127.0.0.1:", port);
+}
+
+absl::StatusOr<jwt::PublicKeys> FetchKeys(auth::v1::SigningKeyService::Stub& stub) {
+  const auto response = Invoke(stub, &auth::v1::SigningKeyService::Stub::GetSigningKeys, Call{},
+                               auth::v1::GetSigningKeysRequest(), absl::Seconds(1));
+  if (!response.ok()) return response.status();
+  std::vector<jwt::PublicKey> keys;
+  for (const auto& key : response->keys()) keys.push_back({key.kid(), key.x(), key.y()});
+  return jwt::PublicKeys::Create(keys);
+}
+
+}  // namespace
+
+Process::Process(const std::string& service, int argc, char** argv) : service_(service) {
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  umask(077);
+  ForbidDumps();
+#ifdef NDEBUG
+  // Debian's Abseil looks for lock cycles at every lock, which costs a few per cent of all time.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+#endif
+  absl::SetProgramUsageMessage(absl::StrCat("The ", service, " service of Playlog."));
+  ReadEnvironment();
+  absl::ParseCommandLine(argc, argv);
+  if (absl::GetFlag(FLAGS_self_check) && !absl::GetFlag(FLAGS_listen_address).empty()) {
+    const std::string listen = absl::GetFlag(FLAGS_listen_address);
+    const std::string address =
+        listen.starts_with("unix:") ? listen : "127.0.0.1" + listen.substr(listen.rfind(':'));
+    const absl::Status health =
+        CheckHealth(service, address, absl::GetFlag(FLAGS_tls_directory), kHealthTimeout);
+    std::_Exit(health.ok() ? 0 : 1);
+  }
+  StartLog(service, absl::GetFlag(FLAGS_log_level));
+  gpr_set_log_function(&LogForGrpc);
+  const std::string metrics_address = absl::GetFlag(FLAGS_metrics_address);
+  if (!metrics_address.empty()) metrics_ = Require(ServeMetrics(metrics_address));
+}
+
+Process::~Process() {
+  Log(Severity::kInfo, "stopped");
+  gpr_set_log_function(nullptr);
+  StopLog();
+}
+
+void Process::Require(const absl::Status& status) {
+  if (status.ok()) return;
+  const bool configuration = absl::IsFailedPrecondition(status) || absl::IsInvalidArgument(status);
+  StopLog();
+  Die(configuration ? kExitBadConfiguration : 1,
+      absl::StrCat(service_, " does not start: ", status.message()));
+}
+
+std::shared_ptr<grpc::Channel> Process::Connect(const std::string& neighbour,
+                                                const std::string& address) {
+  if (address.empty()) {
+    Require(absl::FailedPreconditionError(absl::StrCat("--", neighbour, "_address is not set")));
+  }
+  return rpc::Connect(neighbour, address, absl::GetFlag(FLAGS_tls_directory));
+}
+
+TokenVerifier& Process::token_verifier() {
+  if (verifier_ == nullptr) {
+    std::shared_ptr<auth::v1::SigningKeyService::Stub> stub =
+        auth::v1::SigningKeyService::NewStub(Connect("auth", absl::GetFlag(FLAGS_auth_address)));
+    verifier_ = std::make_unique<CachingTokenVerifier>([stub] { return FetchKeys(*stub); },
+                                                       Clock::System());
+  }
+  return *verifier_;
+}
+
+int Process::Serve(const std::vector<grpc::Service*>& services) {
+  const std::string address = absl::GetFlag(FLAGS_listen_address);
+  if (address.empty()) Require(absl::FailedPreconditionError("--listen_address is not set"));
+  const std::unique_ptr<Server> server = Require(Server::Start(
+      {address, absl::GetFlag(FLAGS_tls_directory), absl::GetFlag(FLAGS_reflection)}, services));
+  Log(Severity::kInfo, "serving", {{"address", address}, {"port", server->port()}});
+  {
+    const Watchdog watchdog(service_, OwnAddress(address, server->port()));
+    WaitForStop();
+  }
+  server->Drain(kDrainMax);
+  return 0;
+}
+
+void Process::WaitForStop() {
+  const sigset_t signals = StopSignals();
+  int signal_number = 0;
+  sigwait(&signals, &signal_number);
+  Log(Severity::kInfo, "stopping", {{"signal", signal_number}});
+  std::thread([signals] {
+    int second = 0;
+    sigwait(&signals, &second);
+    std::_Exit(128 + second);
+  }).detach();
+}
+
+}  // namespace playlog::rpc

@@ -1,0 +1,71 @@
+#ifndef PLAYLOG_COMMON_RPC_PROCESS_H_
+#define PLAYLOG_COMMON_RPC_PROCESS_H_
+
+#include <grpcpp/channel.h>
+#include <grpcpp/impl/codegen/service_type.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/flags/declare.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/metrics.h"
+#include "common/rpc/token_verifier.h"
+
+ABSL_DECLARE_FLAG(std::string, listen_address);
+ABSL_DECLARE_FLAG(std::string, tls_directory);
+ABSL_DECLARE_FLAG(std::string, database_url_file);
+ABSL_DECLARE_FLAG(std::string, auth_address);
+
+namespace playlog::rpc {
+
+// What every program of ours does first and last. The first line of main():
+//   playlog::rpc::Process process("song_store", argc, argv);
+// It blocks SIGTERM and SIGINT before any library starts a thread, reads the flags (and for each
+// flag not on the command line the environment variable PLAYLOG_<NAME>), forbids core dumps, starts
+// the log and opens the page of metrics. With --self_check it instead asks the running server at
+// --listen_address for its health and exits with 0 or 1.
+class Process {
+ public:
+  Process(const std::string& service, int argc, char** argv);
+  ~Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  const std::string& service() const { return service_; }
+
+  // Ends the process with one line on standard error unless the status is OK: with 78 for a
+  // configuration that cannot work (FAILED_PRECONDITION, INVALID_ARGUMENT), else with 1.
+  void Require(const absl::Status& status);
+  template <class T>
+  T Require(absl::StatusOr<T> value) {
+    Require(value.status());
+    return *std::move(value);
+  }
+
+  // The channel to a neighbour whose address a flag gave.
+  std::shared_ptr<grpc::Channel> Connect(const std::string& neighbour, const std::string& address);
+
+  // Verifies users' tokens with the keys of the auth service at --auth_address.
+  TokenVerifier& token_verifier();
+
+  // Serves until SIGTERM or SIGINT, drains, and returns main()'s result. A second signal while it
+  // drains ends the process at once. A server that no longer answers its own health check ends the
+  // process, so that the supervisor starts a new one (gRPC 1.51 may stop accepting for ever,
+  // CVE-2023-4785).
+  int Serve(const std::vector<grpc::Service*>& services);
+
+  // Waits for SIGTERM or SIGINT; after it, a second one ends the process at once.
+  void WaitForStop();
+
+ private:
+  const std::string service_;
+  std::unique_ptr<MetricsPage> metrics_;
+  std::unique_ptr<TokenVerifier> verifier_;
+};
+
+}  // namespace playlog::rpc
+
+#endif  // PLAYLOG_COMMON_RPC_PROCESS_H_

@@ -1,0 +1,103 @@
+#include "common/rpc/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/rpc/client.h"
+#include "common/rpc/credentials.h"
+#include "common/rpc/limits.h"
+#include "common/rpc/status.h"
+
+namespace playlog::rpc {
+namespace {
+
+// Enough for 64 messages in flight both ways, and a bound on what a hostile neighbour can take
+// (reliability.md F4).
+constexpr std::size_t kMemoryBytesMax = 256u << 20;
+
+void SetLimits(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(kMessageBytesMax);
+  builder.SetMaxSendMessageSize(kMessageBytesMax);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMetadataBytesMax);
+  // gRPC would let a second process listen on the same port and split the connections.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 256);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, 3'600'000);
+  grpc::ResourceQuota quota("server");
+  quota.Resize(kMemoryBytesMax);
+  builder.SetResourceQuota(quota);
+}
+
+// The health service's request with the empty service name is an empty message, and its answer
+// SERVING is field 1 with the value 1: Debian has no generated stub for it.
+constexpr std::string_view kServing("\x08\x01", 2);
+
+grpc::Status AskHealth(grpc::GenericStub& stub, grpc::ClientContext& context, std::string& answer) {
+  grpc::CompletionQueue queue;
+  const grpc::ByteBuffer request(nullptr, 0);
+  auto call = stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", request, &queue);
+  grpc::ByteBuffer response;
+  grpc::Status status;
+  call->StartCall();
+  call->Finish(&response, &status, nullptr);
+  void* tag = nullptr;
+  bool ok = false;
+  queue.Next(&tag, &ok);
+  grpc::Slice slice;
+  if (status.ok() && response.DumpToSingleSlice(&slice).ok()) {
+    answer.assign(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  }
+  return status;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
+                                                      const std::vector<grpc::Service*>& services) {
+  PLAYLOG_RETURN_IF_ERROR(CheckTlsDirectory(options.tls_directory));
+  grpc::EnableDefaultHealthCheckService(true);
+  if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  SetLimits(builder);
+  std::unique_ptr<Server> server(new Server);
+  builder.AddListeningPort(options.address, MakeServerCredentials(options.tls_directory),
+                           &server->port_);
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  server->server_ = builder.BuildAndStart();
+  if (server->server_ == nullptr) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot listen at ", options.address, ": is it taken?"));
+  }
+  if (options.address.starts_with("unix:")) server->port_ = 0;
+  return server;
+}
+
+Server::~Server() {
+  if (server_ != nullptr) Drain(absl::ZeroDuration());
+}
+
+void Server::Drain(absl::Duration drain_max) {
+  server_->GetHealthCheckService()->SetServingStatus(false);
+  server_->Shutdown(absl::ToChronoTime(absl::Now() + drain_max));
+  server_.reset();
+}
+
+absl::Status CheckHealth(const std::string& service, const std::string& address,
+                         const std::string& tls_directory, absl::Duration timeout) {
+  grpc::GenericStub stub(Connect(service, address, tls_directory));
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+  std::string answer;
+  const grpc::Status status = AskHealth(stub, context, answer);
+  if (!status.ok()) return FromGrpc(status);
+  if (answer != kServing) return absl::UnavailableError("not serving");
+  return absl::OkStatus();
+}
+
+}  // namespace playlog::rpc

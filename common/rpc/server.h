@@ -1,0 +1,55 @@
+#ifndef PLAYLOG_COMMON_RPC_SERVER_H_
+#define PLAYLOG_COMMON_RPC_SERVER_H_
+
+#include <grpcpp/impl/codegen/service_type.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace grpc {
+class Server;
+}
+
+namespace playlog::rpc {
+
+struct ServerOptions {
+  // `unix:/path` or host:port; port 0 takes any free one.
+  std::string address;
+  std::string tls_directory;
+  bool reflection = false;
+};
+
+// A gRPC server with mutual TLS, health and our limits.
+class Server {
+ public:
+  // Starts to serve. FAILED_PRECONDITION says what is wrong: the certificates, a taken address.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
+                                                       const std::vector<grpc::Service*>& services);
+  ~Server();
+
+  // The port, or 0 for a Unix socket.
+  int port() const { return port_; }
+
+  // Takes no more calls, says so to health checks, lets those in flight end for at most
+  // `drain_max`, then cancels the rest and waits for their handlers.
+  void Drain(absl::Duration drain_max);
+
+ private:
+  Server() = default;
+
+  std::unique_ptr<grpc::Server> server_;
+  int port_ = 0;
+};
+
+// Asks a server for its health, as `client` certificates allow; DEADLINE_EXCEEDED or UNAVAILABLE if
+// it does not say SERVING within `timeout`.
+absl::Status CheckHealth(const std::string& service, const std::string& address,
+                         const std::string& tls_directory, absl::Duration timeout);
+
+}  // namespace playlog::rpc
+
+#endif  // PLAYLOG_COMMON_RPC_SERVER_H_
