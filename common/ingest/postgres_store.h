@@ -1,0 +1,36 @@
+#ifndef PLAYLOG_COMMON_INGEST_POSTGRES_STORE_H_
+#define PLAYLOG_COMMON_INGEST_POSTGRES_STORE_H_
+
+#include <cstdint>
+#include <span>
+
+#include "common/base/embedded_file.h"
+#include "common/db/pool.h"
+#include "common/ingest/store.h"
+
+namespace playlog::ingest {
+
+// The migrations that make the tables of PostgresStore in the schema of an ingest service.
+std::span<const EmbeddedFile> StoreMigrations();
+
+// A Store in PostgreSQL.
+class PostgresStore final : public Store {
+ public:
+  explicit PostgresStore(db::Pool& pool) : pool_(pool) {}
+
+  absl::Status RecordRejected(std::int64_t user_id, std::string_view source,
+                              std::span<const RejectedItem> items, absl::Time at,
+                              absl::Time deadline) override;
+  absl::Status NoteRateLimit(std::int64_t user_id, std::int64_t key_version, absl::Time until,
+                             absl::Time deadline) override;
+  absl::StatusOr<absl::Time> RateLimitedUntil(std::int64_t user_id, std::int64_t key_version,
+                                              absl::Time deadline) override;
+  absl::StatusOr<std::int64_t> EraseUser(std::int64_t user_id, absl::Time deadline) override;
+
+ private:
+  db::Pool& pool_;
+};
+
+}  // namespace playlog::ingest
+
+#endif  // PLAYLOG_COMMON_INGEST_POSTGRES_STORE_H_

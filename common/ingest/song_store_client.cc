@@ -1,0 +1,75 @@
+#include "common/ingest/song_store_client.h"
+
+#include <cstddef>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/rpc/client.h"
+#include "playlog/songs/v1/song_store_service.grpc.pb.h"
+
+namespace playlog::ingest {
+namespace {
+
+using songs::v1::SongStoreService;
+
+constexpr absl::Duration kTimeout = absl::Seconds(3);
+constexpr int kMaxBatchPlays = 1000;
+// Leaves room for the few bytes around the plays.
+constexpr std::size_t kMaxBatchBytes = (1 << 20) - 4096;
+// A play costs its own bytes and at most this much of tag and length.
+constexpr std::size_t kPlayOverhead = 8;
+
+class SongStoreClient final : public PlaySink {
+ public:
+  SongStoreClient(const std::shared_ptr<grpc::ChannelInterface>& channel, songs::v1::Source source)
+      : stub_(SongStoreService::NewStub(channel)), source_(source) {}
+
+  absl::Status Store(const rpc::Call& call, std::int64_t user_id,
+                     const std::vector<songs::v1::Play>& plays) override {
+    for (const songs::v1::UpsertSongsRequest& request : MakeBatches(user_id, source_, plays)) {
+      const absl::Status status =
+          rpc::Invoke(*stub_, &SongStoreService::Stub::UpsertSongs, call, request, kTimeout)
+              .status();
+      if (absl::IsInvalidArgument(status)) {
+        // The plays were checked here, so a refusal is a bug of ours and not the client's.
+        return InternalError(absl::StrCat("the song store refused a batch: ", status.message()));
+      }
+      PLAYLOG_RETURN_IF_ERROR(status);
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  const std::unique_ptr<SongStoreService::Stub> stub_;
+  const songs::v1::Source source_;
+};
+
+}  // namespace
+
+std::vector<songs::v1::UpsertSongsRequest> MakeBatches(std::int64_t user_id,
+                                                       songs::v1::Source source,
+                                                       const std::vector<songs::v1::Play>& plays) {
+  std::vector<songs::v1::UpsertSongsRequest> batches;
+  std::size_t bytes = 0;
+  for (const songs::v1::Play& play : plays) {
+    const std::size_t size = play.ByteSizeLong() + kPlayOverhead;
+    if (batches.empty() || batches.back().plays_size() == kMaxBatchPlays ||
+        bytes + size > kMaxBatchBytes) {
+      songs::v1::UpsertSongsRequest& batch = batches.emplace_back();
+      batch.set_user_id(user_id);
+      batch.set_source(source);
+      batch.set_origin("fetch");
+      bytes = 0;
+    }
+    *batches.back().add_plays() = play;
+    bytes += size;
+  }
+  return batches;
+}
+
+std::unique_ptr<PlaySink> MakeSongStoreClient(
+    const std::shared_ptr<grpc::ChannelInterface>& song_store, songs::v1::Source source) {
+  return std::make_unique<SongStoreClient>(song_store, source);
+}
+
+}  // namespace playlog::ingest

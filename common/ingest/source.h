@@ -1,0 +1,77 @@
+#ifndef PLAYLOG_COMMON_INGEST_SOURCE_H_
+#define PLAYLOG_COMMON_INGEST_SOURCE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "common/base/error.h"
+#include "common/base/secret.h"
+#include "common/http/client.h"
+#include "common/ingest/page.h"
+#include "playlog/songs/v1/song.pb.h"
+
+namespace playlog::ingest {
+
+// What a user stored for a source.
+struct Credential {
+  Secret key;
+  std::string account;       // The user's name at the source; empty if none was stored.
+  std::int64_t version = 0;  // Grows when the user stores another key.
+};
+
+// Why an upstream gave no page.
+struct UpstreamFailure {
+  enum class Kind {
+    kTransient,    // The next try may succeed.
+    kRejected,     // The upstream refuses the credential or the account: only the user can help.
+    kRateLimited,  // The upstream asks to wait.
+    kUnusable,     // No further try will help.
+  };
+  Kind kind = Kind::kTransient;
+  std::string cause;  // For logs and metrics, from a small set: `http_503`, `timeout`.
+  // How long the upstream asks to wait, if it says so in a usable way.
+  std::optional<absl::Duration> retry_after = {};
+};
+
+// What a source's errors say. The texts reach clients as they are.
+struct SourceProfile {
+  songs::v1::Source source;
+  const char* name;  // In metrics and in the table of rejected items.
+  ErrorCode key_missing_code;
+  const char* key_missing_text;
+  const char* key_missing_detail;
+  const char* failed_text;
+  ErrorCode rejected_code;
+  const char* rejected_detail;
+  ErrorCode unavailable_code;
+};
+
+// A service that plays come from. An implementation makes one try and judges the answer; the engine
+// decides what happens next. Thread-safe.
+class Source {
+ public:
+  virtual ~Source() = default;
+  virtual const SourceProfile& profile() const = 0;
+  // Whether the credential has what a fetch needs; the error is the client's.
+  virtual absl::Status CheckCredential(const Credential& credential) const = 0;
+  // Asks once for the `limit` newest plays. Returns at the deadline at the latest.
+  virtual std::variant<Page, UpstreamFailure> FetchPage(const Credential& credential, int limit,
+                                                        absl::Time deadline) = 0;
+};
+
+// The wait that an answer asks for: one Retry-After field of whole seconds from 1 to 30 days.
+// Nothing for anything else: absent, twice, a date, zero, a sign, a fraction.
+std::optional<absl::Duration> ReadRetryAfter(const http::Response& response);
+
+// The failures that look the same at every source: no answer, and an answer that its status alone
+// makes one (429 is a rate limit, all else is transient).
+UpstreamFailure FailureWithoutAnswer(const absl::Status& status);
+UpstreamFailure FailureOfStatus(const http::Response& response);
+
+}  // namespace playlog::ingest
+
+#endif  // PLAYLOG_COMMON_INGEST_SOURCE_H_
