@@ -38,11 +38,13 @@ absl::Status AuthenticationRequired() {
 Dispatcher::Dispatcher(const DispatcherOptions& options, TokenVerifier& verifier)
     : verifier_(verifier), workers_(options.workers, options.queue) {}
 
-Dispatcher::Entry Dispatcher::Arrive(const MethodPolicy& policy,
+Dispatcher::Entry Dispatcher::Arrive(Kind kind, const MethodPolicy& policy,
                                      const grpc::CallbackServerContext& context) {
   Entry entry{policy, {}, absl::Now()};
-  entry.call.deadline =
-      std::min(absl::FromChrono(context.deadline()), entry.arrived_at + kUnaryTimeMax);
+  entry.call.deadline = absl::FromChrono(context.deadline());
+  if (kind == Kind::kUnary) {
+    entry.call.deadline = std::min(entry.call.deadline, entry.arrived_at + kUnaryTimeMax);
+  }
   std::optional<std::string> request_id = FindMetadata(context, kRequestIdKey);
   if (request_id.has_value() && request_id->size() <= kRequestIdBytesMax) {
     entry.call.request_id = *std::move(request_id);

@@ -56,6 +56,9 @@ class Dispatcher {
   template <class Part>
   class StreamReactor;
 
+  // A unary call has a deadline of ours; a stream goes on for as long as its reader takes parts.
+  enum class Kind { kUnary, kStream };
+
   // One call's bookkeeping, made when it arrives and finished when it ends.
   struct Entry {
     const MethodPolicy& policy;
@@ -63,7 +66,7 @@ class Dispatcher {
     absl::Time arrived_at;
   };
 
-  Entry Arrive(const MethodPolicy& policy, const grpc::CallbackServerContext& context);
+  Entry Arrive(Kind kind, const MethodPolicy& policy, const grpc::CallbackServerContext& context);
   // Checks who calls and fills in the user; on a worker, since a token may need a question to auth.
   absl::Status Admit(Entry& entry, const grpc::CallbackServerContext& context);
   // Runs a handler's step; what it throws becomes INTERNAL.
@@ -91,7 +94,7 @@ grpc::ServerUnaryReactor* Dispatcher::Unary(grpc::CallbackServerContext* context
     Entry entry;
     std::atomic<bool> cancelled{false};
   };
-  auto* reactor = new Reactor(Arrive(PolicyOf(Request::descriptor()), *context));
+  auto* reactor = new Reactor(Arrive(Kind::kUnary, PolicyOf(Request::descriptor()), *context));
   reactor->entry.call.cancelled = [reactor] { return reactor->cancelled.load(); };
   const bool queued = workers_.TryPost(
       [this, reactor, context, request, response, handler = std::move(handler)]() mutable {
@@ -188,8 +191,8 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
 template <class Part, class Request, class Handler>
 grpc::ServerWriteReactor<Part>* Dispatcher::Serve(grpc::CallbackServerContext* context,
                                                   const Request* request, Handler handler) {
-  auto* reactor =
-      new StreamReactor<Part>(*this, context, Arrive(PolicyOf(Request::descriptor()), *context));
+  auto* reactor = new StreamReactor<Part>(
+      *this, context, Arrive(Kind::kStream, PolicyOf(Request::descriptor()), *context));
   const bool place = ++streams_ <= kStreamsMax;
   const bool queued = place && workers_.TryPost([this, reactor, context, request,
                                                  handler = std::move(handler)]() mutable {

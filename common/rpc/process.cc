@@ -178,7 +178,7 @@ std::shared_ptr<grpc::Channel> Process::Connect(const std::string& neighbour,
   return rpc::Connect(neighbour, address, absl::GetFlag(FLAGS_tls_directory));
 }
 
-TokenVerifier& Process::token_verifier() {
+CachingTokenVerifier& Process::token_verifier() {
   if (verifier_ == nullptr) {
     std::shared_ptr<auth::v1::SigningKeyService::Stub> stub =
         auth::v1::SigningKeyService::NewStub(Connect("auth", absl::GetFlag(FLAGS_auth_address)));

@@ -49,7 +49,7 @@ class Process {
   std::shared_ptr<grpc::Channel> Connect(const std::string& neighbour, const std::string& address);
 
   // Verifies users' tokens with the keys of the auth service at --auth_address.
-  TokenVerifier& token_verifier();
+  CachingTokenVerifier& token_verifier();
 
   // Serves until SIGTERM or SIGINT, drains, and returns main()'s result. A second signal while it
   // drains ends the process at once. A server that no longer answers its own health check ends the
@@ -63,7 +63,7 @@ class Process {
  private:
   const std::string service_;
   std::unique_ptr<MetricsPage> metrics_;
-  std::unique_ptr<TokenVerifier> verifier_;
+  std::unique_ptr<CachingTokenVerifier> verifier_;
 };
 
 }  // namespace playlog::rpc

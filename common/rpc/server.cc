@@ -88,9 +88,8 @@ void Server::Drain(absl::Duration drain_max) {
   server_.reset();
 }
 
-absl::Status CheckHealth(const std::string& service, const std::string& address,
-                         const std::string& tls_directory, absl::Duration timeout) {
-  grpc::GenericStub stub(Connect(service, address, tls_directory));
+absl::Status CheckHealth(const std::shared_ptr<grpc::Channel>& channel, absl::Duration timeout) {
+  grpc::GenericStub stub(channel);
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
   std::string answer;
@@ -98,6 +97,11 @@ absl::Status CheckHealth(const std::string& service, const std::string& address,
   if (!status.ok()) return FromGrpc(status);
   if (answer != kServing) return absl::UnavailableError("not serving");
   return absl::OkStatus();
+}
+
+absl::Status CheckHealth(const std::string& service, const std::string& address,
+                         const std::string& tls_directory, absl::Duration timeout) {
+  return CheckHealth(Connect(service, address, tls_directory), timeout);
 }
 
 }  // namespace playlog::rpc

@@ -1,6 +1,7 @@
 #ifndef PLAYLOG_COMMON_RPC_SERVER_H_
 #define PLAYLOG_COMMON_RPC_SERVER_H_
 
+#include <grpcpp/channel.h>
 #include <grpcpp/impl/codegen/service_type.h>
 
 #include <memory>
@@ -45,8 +46,9 @@ class Server {
   int port_ = 0;
 };
 
-// Asks a server for its health, as `client` certificates allow; DEADLINE_EXCEEDED or UNAVAILABLE if
-// it does not say SERVING within `timeout`.
+// Asks a server for its health; an error if it does not say SERVING within `timeout`. Blocks. The
+// second one connects anew, so that it also finds a server that accepts no connections any more.
+absl::Status CheckHealth(const std::shared_ptr<grpc::Channel>& channel, absl::Duration timeout);
 absl::Status CheckHealth(const std::string& service, const std::string& address,
                          const std::string& tls_directory, absl::Duration timeout);
 

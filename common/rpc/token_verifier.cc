@@ -24,34 +24,37 @@ CachingTokenVerifier::CachingTokenVerifier(KeySource source, Clock& clock)
     : source_(std::move(source)), clock_(clock) {}
 
 absl::StatusOr<jwt::Claims> CachingTokenVerifier::Verify(std::string_view token) {
+  RefreshIfOld();
+  const std::shared_ptr<const Keys> before = CachedKeys();
+  absl::StatusOr<jwt::Claims> claims = VerifyWithoutAsking(token);
+  if (claims.ok()) return claims;
+  // The token may be signed with a key that came after ours were fetched.
+  Refresh(clock_.Now());
+  if (CachedKeys() == before) return claims;
+  return VerifyWithoutAsking(token);
+}
+
+absl::StatusOr<jwt::Claims> CachingTokenVerifier::VerifyWithoutAsking(std::string_view token) {
   const absl::Time now = clock_.Now();
-  if (now - CachedKeys()->fetched_at > kKeysFreshFor) Refresh(now);
-  if (std::optional<jwt::Claims> claims = Recall(token, now)) return *std::move(claims);
-  absl::StatusOr<std::shared_ptr<const Keys>> keys = CurrentKeys(now);
-  if (!keys.ok()) return keys.status();
-  absl::StatusOr<jwt::Claims> claims = jwt::Verify(token, (*keys)->keys, now);
-  if (!claims.ok()) {
-    // The token may be signed with a key that came after ours were fetched.
-    Refresh(now);
-    const std::shared_ptr<const Keys> newer = CachedKeys();
-    if (newer == *keys) return claims;
-    claims = jwt::Verify(token, newer->keys, now);
+  const std::shared_ptr<const Keys> keys = CachedKeys();
+  if (now - keys->fetched_at > kKeysAgeMax) {
+    return RetryableError(errors::v1::ERROR_CODE_UNAVAILABLE, "Temporarily unavailable",
+                          "Sign-ins cannot be verified now. Try again.", absl::Seconds(1));
   }
+  if (std::optional<jwt::Claims> claims = Recall(token, now)) return *std::move(claims);
+  absl::StatusOr<jwt::Claims> claims = jwt::Verify(token, keys->keys, now);
   if (claims.ok()) Remember(token, *claims);
   return claims;
+}
+
+void CachingTokenVerifier::RefreshIfOld() {
+  const absl::Time now = clock_.Now();
+  if (now - CachedKeys()->fetched_at > kKeysFreshFor) Refresh(now);
 }
 
 std::shared_ptr<const CachingTokenVerifier::Keys> CachingTokenVerifier::CachedKeys() {
   const absl::MutexLock lock(&mutex_);
   return keys_;
-}
-
-absl::StatusOr<std::shared_ptr<const CachingTokenVerifier::Keys>> CachingTokenVerifier::CurrentKeys(
-    absl::Time now) {
-  std::shared_ptr<const Keys> keys = CachedKeys();
-  if (now - keys->fetched_at <= kKeysAgeMax) return keys;
-  return RetryableError(errors::v1::ERROR_CODE_UNAVAILABLE, "Temporarily unavailable",
-                        "Sign-ins cannot be verified now. Try again.", absl::Seconds(1));
 }
 
 void CachingTokenVerifier::Refresh(absl::Time now) {

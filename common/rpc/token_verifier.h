@@ -34,15 +34,22 @@ class CachingTokenVerifier final : public TokenVerifier {
   using KeySource = std::function<absl::StatusOr<jwt::PublicKeys>()>;
 
   CachingTokenVerifier(KeySource source, Clock& clock);
+  // Asks for the keys first where they are old or do not fit the token, at most once a second.
   absl::StatusOr<jwt::Claims> Verify(std::string_view token) override;
+
+  // Verifies with the keys that are there and never blocks: for threads that must not, beside one
+  // that calls RefreshIfOld every second or so.
+  absl::StatusOr<jwt::Claims> VerifyWithoutAsking(std::string_view token);
+
+  // Asks for the keys anew if they are no longer fresh, unless that was tried within the last
+  // second. Blocks.
+  void RefreshIfOld();
 
  private:
   struct Keys {
     jwt::PublicKeys keys;
     absl::Time fetched_at = absl::InfinitePast();
   };
-  absl::StatusOr<std::shared_ptr<const Keys>> CurrentKeys(absl::Time now);
-  // Asks for the keys anew, unless that was tried within the last second.
   void Refresh(absl::Time now);
   std::shared_ptr<const Keys> CachedKeys();
   std::optional<jwt::Claims> Recall(std::string_view token, absl::Time now);

@@ -1,0 +1,72 @@
+#include "services/gateway/facade.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/base/error.h"
+#include "common/base/status_macros.h"
+#include "services/gateway/http_error.h"
+#include "services/gateway/request_binder.h"
+#include "services/gateway/rpc_exchange.h"
+
+namespace playlog::gateway {
+namespace {
+
+HttpResponse Json(std::string body) {
+  return {200, {{"Content-Type", "application/json"}}, std::move(body)};
+}
+
+}  // namespace
+
+Facade::Facade(const Router& router, Identity& identity, const Neighbours& neighbours,
+               std::string openapi)
+    : router_(router), identity_(identity), neighbours_(neighbours), openapi_(std::move(openapi)) {}
+
+void Facade::Handle(HttpRequest request, std::shared_ptr<HttpExchange> exchange) {
+  const Routing routing = router_.Find(request.method, request.path);
+  if (!routing.status.ok()) {
+    HttpResponse response = MakeErrorResponse(routing.status, request.request_id);
+    if (!routing.allow.empty()) response.headers.emplace_back("Allow", routing.allow);
+    return exchange->Send(std::move(response));
+  }
+  if (routing.route == nullptr) return exchange->Send({204, {{"Allow", routing.allow}}, ""});
+  if (routing.route->method == nullptr) {
+    return exchange->Send(AnswerLocally(*routing.route, request));
+  }
+  const absl::Status status = Call(routing, request, exchange);
+  if (!status.ok()) exchange->Send(MakeErrorResponse(status, request.request_id));
+}
+
+absl::Status Facade::Call(const Routing& routing, const HttpRequest& request,
+                          const std::shared_ptr<HttpExchange>& exchange) {
+  const Route& route = *routing.route;
+  PLAYLOG_ASSIGN_OR_RETURN(std::string token, identity_.Admit(route, request));
+  PLAYLOG_ASSIGN_OR_RETURN(const std::unique_ptr<google::protobuf::Message> message,
+                           BindRequest(route, routing.path_values, request.query, request.body));
+  const RpcRequest call{route, *message, std::move(token), request.request_id, routing.is_head};
+  AnswerByRpc(neighbours_.StubOf(route), call, exchange);
+  return absl::OkStatus();
+}
+
+HttpResponse Facade::AnswerLocally(const Route& route, const HttpRequest& request) const {
+  if (!request.query.empty()) {
+    return MakeErrorResponse(errors::v1::ERROR_CODE_UNKNOWN_PARAMETER,
+                             "This path takes no parameters.", request.request_id);
+  }
+  if (route.path == kOpenApiPath) return Json(openapi_);
+  if (route.path == kReadyPath) return Ready(request);
+  return Json("{\"status\":\"ok\"}");
+}
+
+HttpResponse Facade::Ready(const HttpRequest& request) const {
+  const std::vector<std::string> ailing = neighbours_.Ailing();
+  if (ailing.empty()) return Json("{\"status\":\"ready\"}");
+  return MakeErrorResponse(
+      RetryableError(errors::v1::ERROR_CODE_UNAVAILABLE, "Not ready",
+                     absl::StrCat("No answer from: ", absl::StrJoin(ailing, ", "), "."),
+                     absl::Seconds(1)),
+      request.request_id);
+}
+
+}  // namespace playlog::gateway

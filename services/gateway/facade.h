@@ -1,0 +1,43 @@
+#ifndef PLAYLOG_SERVICES_GATEWAY_FACADE_H_
+#define PLAYLOG_SERVICES_GATEWAY_FACADE_H_
+
+#include <memory>
+#include <string>
+
+#include "services/gateway/http_exchange.h"
+#include "services/gateway/identity.h"
+#include "services/gateway/neighbours.h"
+#include "services/gateway/router.h"
+
+namespace playlog::gateway {
+
+// The paths that the gateway answers itself.
+inline constexpr char kHealthPath[] = "/healthz";
+inline constexpr char kReadyPath[] = "/readyz";
+inline constexpr char kOpenApiPath[] = "/openapi.json";
+
+// Turns HTTP requests into RPCs: route, identity, request message, call. It knows no RPC by name.
+class Facade final : public HttpHandler {
+ public:
+  // All of them outlive the facade. `openapi` is the document at /openapi.json.
+  Facade(const Router& router, Identity& identity, const Neighbours& neighbours,
+         std::string openapi);
+
+  void Handle(HttpRequest request, std::shared_ptr<HttpExchange> exchange) override;
+
+ private:
+  // Answers by RPC, or returns why not.
+  absl::Status Call(const Routing& routing, const HttpRequest& request,
+                    const std::shared_ptr<HttpExchange>& exchange);
+  HttpResponse AnswerLocally(const Route& route, const HttpRequest& request) const;
+  HttpResponse Ready(const HttpRequest& request) const;
+
+  const Router& router_;
+  Identity& identity_;
+  const Neighbours& neighbours_;
+  const std::string openapi_;
+};
+
+}  // namespace playlog::gateway
+
+#endif  // PLAYLOG_SERVICES_GATEWAY_FACADE_H_

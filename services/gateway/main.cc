@@ -1,0 +1,70 @@
+// The gateway: REST outside, gRPC inside.
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "common/base/clock.h"
+#include "common/rpc/limits.h"
+#include "common/rpc/process.h"
+#include "services/gateway/facade.h"
+#include "services/gateway/http_server.h"
+#include "services/gateway/identity.h"
+#include "services/gateway/neighbours.h"
+#include "services/gateway/openapi.h"
+#include "services/gateway/router.h"
+
+ABSL_FLAG(std::string, http_address, "127.0.0.1:8000", "Where HTTP is served, host:port.");
+ABSL_FLAG(std::string, port_file, "", "A file that gets the port that is served; empty for none.");
+ABSL_FLAG(std::vector<std::string>, neighbours, {},
+          "Where the services are: name=address, separated by commas, with addresses like "
+          "unix:/path or dns:///host:port.");
+
+namespace playlog::gateway {
+namespace {
+
+absl::Status WritePort(int port) {
+  const std::string path = absl::GetFlag(FLAGS_port_file);
+  if (path.empty()) return absl::OkStatus();
+  // Renamed into place, so that a reader never sees half a number.
+  const std::string draft = path + ".new";
+  std::ofstream(draft) << port << "\n";
+  if (std::rename(draft.c_str(), path.c_str()) != 0) {
+    return absl::FailedPreconditionError("cannot write the file --port_file " + path);
+  }
+  return absl::OkStatus();
+}
+
+int Main(int argc, char** argv) {
+  rpc::Process process("gateway", argc, argv);
+  const auto addresses = process.Require(ParseNeighbours(absl::GetFlag(FLAGS_neighbours)));
+  if (const auto auth = addresses.find("auth"); auth != addresses.end()) {
+    absl::SetFlag(&FLAGS_auth_address, auth->second);
+  }
+  const std::vector<std::string> local_paths = {kHealthPath, kReadyPath, kOpenApiPath};
+  const auto router =
+      process.Require(Router::Create(process.Require(PlaylogServices()), local_paths));
+  const auto neighbours = process.Require(Neighbours::Create(
+      addresses, *router, [&process](const std::string& name, const std::string& address) {
+        return process.Connect(name, address);
+      }));
+  rpc::CachingTokenVerifier& verifier = process.token_verifier();
+  Identity identity(verifier);
+  Facade facade(*router, identity, *neighbours, process.Require(MakeOpenApi(*router)));
+  HttpServerOptions options;
+  options.address = absl::GetFlag(FLAGS_http_address);
+  HttpServer server(options, facade);
+  neighbours->Watch([&verifier] { verifier.RefreshIfOld(); });
+  process.Require(server.Start());
+  process.Require(WritePort(server.port()));
+  process.WaitForStop();
+  server.Drain(rpc::kDrainMax);
+  return 0;
+}
+
+}  // namespace
+}  // namespace playlog::gateway
+
+int main(int argc, char** argv) { return playlog::gateway::Main(argc, argv); }
