@@ -1,0 +1,145 @@
+#include "services/gateway/route_template.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/base/strings.h"
+#include "google/api/annotations.pb.h"
+#include "playlog/options/v1/options.pb.h"
+#include "services/gateway/field_rules.h"
+
+namespace playlog::gateway {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::MethodDescriptor;
+using google::protobuf::MethodOptions;
+
+absl::Status Refuse(std::string_view what, std::string_view why) {
+  return absl::FailedPreconditionError(absl::StrCat(ToAbsl(what), ": ", ToAbsl(why)));
+}
+
+bool IsLiteral(std::string_view text) {
+  const auto is_plain = [](char character) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(character)) || character == '-' ||
+           character == '_' || character == '.' || character == '~';
+  };
+  return !text.empty() && text != "." && text != ".." &&
+         std::all_of(text.begin(), text.end(), is_plain);
+}
+
+absl::StatusOr<PathSegment> ParseSegment(std::string_view path, std::string_view text,
+                                         const Descriptor* request) {
+  PathSegment segment;
+  if (IsLiteral(text)) {
+    segment.literal = std::string(text);
+    return segment;
+  }
+  if (request == nullptr || text.size() < 3 || text.front() != '{' || text.back() != '}') {
+    return Refuse(path, "a segment is neither a literal nor a {field}");
+  }
+  segment.field = request->FindFieldByName(std::string(text.substr(1, text.size() - 2)));
+  if (segment.field == nullptr || !IsScalar(*segment.field)) {
+    return Refuse(path, "a variable is no field of the request with one scalar value");
+  }
+  return segment;
+}
+
+// The verb and the path of a rule; empty for a kind of rule that is not understood.
+std::pair<std::string, std::string> VerbAndPath(const google::api::HttpRule& rule) {
+  switch (rule.pattern_case()) {
+    case google::api::HttpRule::kGet:
+      return {"GET", rule.get()};
+    case google::api::HttpRule::kPost:
+      return {"POST", rule.post()};
+    case google::api::HttpRule::kPut:
+      return {"PUT", rule.put()};
+    case google::api::HttpRule::kPatch:
+      return {"PATCH", rule.patch()};
+    case google::api::HttpRule::kDelete:
+      return {"DELETE", rule.delete_()};
+    default:
+      return {};
+  }
+}
+
+absl::StatusOr<Caller> CallerOf(const MethodDescriptor& method) {
+  const auto& access = method.options().GetExtension(options::v1::access);
+  if (access.anyone()) return Caller::kAnyone;
+  if (access.user()) return Caller::kUser;
+  if (access.staff()) return Caller::kStaff;
+  return Refuse(method.full_name(), "it has a route but its access is not for people");
+}
+
+absl::StatusOr<Route> RouteOf(const MethodDescriptor& method, const google::api::HttpRule& rule) {
+  Route route;
+  std::tie(route.verb, route.path) = VerbAndPath(rule);
+  const bool may_have_body = route.verb != "GET" && route.verb != "DELETE";
+  if (route.verb.empty() || !rule.response_body().empty() ||
+      (!rule.body().empty() && (rule.body() != "*" || !may_have_body))) {
+    return Refuse(method.full_name(), "its google.api.http rule is not understood");
+  }
+  PLAYLOG_ASSIGN_OR_RETURN(route.segments, ParseRouteTemplate(route.path, method.input_type()));
+  PLAYLOG_ASSIGN_OR_RETURN(route.caller, CallerOf(method));
+  const auto level = method.options().idempotency_level();
+  const auto& behaviour = method.options().GetExtension(options::v1::http_behaviour);
+  route.method = &method;
+  route.grpc_method = absl::StrCat("/", method.service()->full_name(), "/", method.name());
+  route.takes_body = !rule.body().empty();
+  route.only_reads = level == MethodOptions::NO_SIDE_EFFECTS;
+  route.is_idempotent = route.only_reads || level == MethodOptions::IDEMPOTENT;
+  route.streams = method.server_streaming();
+  if (behaviour.status() != 0) route.status = behaviour.status();
+  route.alternative_status = behaviour.alternative_status();
+  if (behaviour.deadline_ms() != 0) route.deadline_ms = behaviour.deadline_ms();
+  return route;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<PathSegment>> ParseRouteTemplate(std::string_view path,
+                                                            const Descriptor* request) {
+  if (!path.starts_with('/')) return Refuse(path, "a path begins with a slash");
+  std::vector<PathSegment> segments;
+  if (path == "/") return segments;
+  std::string_view rest = path;
+  while (!rest.empty()) {
+    rest.remove_prefix(1);
+    const std::size_t length = std::min(rest.find('/'), rest.size());
+    PLAYLOG_ASSIGN_OR_RETURN(PathSegment segment,
+                             ParseSegment(path, rest.substr(0, length), request));
+    const bool is_bound_twice =
+        segment.field != nullptr &&
+        std::any_of(segments.begin(), segments.end(),
+                    [&segment](const PathSegment& other) { return other.field == segment.field; });
+    if (is_bound_twice) return Refuse(path, "a variable stands twice");
+    segments.push_back(std::move(segment));
+    rest.remove_prefix(length);
+  }
+  return segments;
+}
+
+absl::StatusOr<std::vector<Route>> RoutesOf(const MethodDescriptor& method) {
+  const auto& access = method.options().GetExtension(options::v1::access);
+  if (access.who_case() == options::v1::Access::WHO_NOT_SET) {
+    return Refuse(method.full_name(), "it does not say who may call it");
+  }
+  std::vector<Route> routes;
+  if (!method.options().HasExtension(google::api::http)) return routes;
+  if (method.client_streaming()) return Refuse(method.full_name(), "it streams its requests");
+  const google::api::HttpRule& rule = method.options().GetExtension(google::api::http);
+  PLAYLOG_ASSIGN_OR_RETURN(Route route, RouteOf(method, rule));
+  routes.push_back(std::move(route));
+  for (const google::api::HttpRule& additional : rule.additional_bindings()) {
+    PLAYLOG_ASSIGN_OR_RETURN(Route next, RouteOf(method, additional));
+    routes.push_back(std::move(next));
+  }
+  return routes;
+}
+
+}  // namespace playlog::gateway

@@ -1,0 +1,268 @@
+#include "services/gateway/router.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/error.h"
+#include "common/testing/matchers.h"
+#include "playlog/options/v1/options.pb.h"
+#include "services/gateway/test_protos.h"
+
+namespace playlog::gateway {
+namespace {
+
+using ::playlog::testing::ErrorIs;
+using ::playlog::testing::IsOk;
+using ::playlog::testing::StatusIs;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::unique_ptr<Router> MakeRouter() {
+  const auto services = PlaylogServices();
+  EXPECT_THAT(services, IsOk());
+  const std::string local_paths[] = {"/", "/healthz"};
+  auto router = Router::Create(*services, local_paths);
+  EXPECT_THAT(router, IsOk());
+  return *std::move(router);
+}
+
+struct ContractRow {
+  std::string verb;
+  std::string path;
+  std::string method;
+  Caller caller;
+  int status;
+  int alternative_status = 0;
+  bool takes_body = false;
+};
+
+class Contract : public ::testing::TestWithParam<ContractRow> {};
+
+TEST_P(Contract, IsRoutedWithAndWithoutTheTrailingSlash) {
+  const auto router = MakeRouter();
+  for (const std::string slash : {"", "/"}) {
+    const Routing routing = router->Find(GetParam().verb, GetParam().path + slash);
+    ASSERT_THAT(routing.status, IsOk());
+    ASSERT_NE(routing.route, nullptr);
+    EXPECT_EQ(routing.route->method->full_name(), GetParam().method);
+    EXPECT_EQ(routing.route->caller, GetParam().caller);
+    EXPECT_EQ(routing.route->status, GetParam().status);
+    EXPECT_EQ(routing.route->alternative_status, GetParam().alternative_status);
+    EXPECT_EQ(routing.route->takes_body, GetParam().takes_body);
+    EXPECT_FALSE(routing.is_head);
+    EXPECT_NE(routing.route->answer, nullptr);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    OfRest, Contract,
+    ::testing::Values(
+        ContractRow{"POST", "/users/register", "playlog.auth.v1.UserService.Register",
+                    Caller::kAnyone, 201, 0, true},
+        ContractRow{"POST", "/users/token", "playlog.auth.v1.UserService.CreateToken",
+                    Caller::kAnyone, 200, 0, true},
+        ContractRow{"POST", "/users/token/refresh", "playlog.auth.v1.UserService.RefreshToken",
+                    Caller::kAnyone, 200, 0, true},
+        ContractRow{"GET", "/users/me", "playlog.auth.v1.UserService.GetMe", Caller::kUser, 200},
+        ContractRow{"DELETE", "/users/me", "playlog.auth.v1.UserService.DeleteMe", Caller::kUser,
+                    204},
+        ContractRow{"POST", "/users/api-keys", "playlog.auth.v1.ApiKeyService.StoreApiKey",
+                    Caller::kUser, 201, 200, true},
+        ContractRow{"GET", "/users/api-keys", "playlog.auth.v1.ApiKeyService.ListApiKeys",
+                    Caller::kUser, 200},
+        ContractRow{"DELETE", "/users/api-keys/spotify",
+                    "playlog.auth.v1.ApiKeyService.DeleteApiKey", Caller::kUser, 204},
+        ContractRow{"GET", "/music/fetch-recently-played",
+                    "playlog.spotify.v1.SpotifyIngestService.FetchRecentlyPlayed", Caller::kUser,
+                    200},
+        ContractRow{"GET", "/music/fetch-lastfm-recent",
+                    "playlog.lastfm.v1.LastfmIngestService.FetchRecentTracks", Caller::kUser, 200},
+        ContractRow{"GET", "/music/get-stored-songs",
+                    "playlog.songs.v1.SongStoreService.GetStoredSongs", Caller::kUser, 200}));
+
+TEST(Router, KnowsHowEachRouteBehaves) {
+  const auto router = MakeRouter();
+  const Route* stored = router->Find("GET", "/music/get-stored-songs").route;
+  EXPECT_TRUE(stored->streams);
+  EXPECT_TRUE(stored->only_reads);
+  EXPECT_EQ(stored->deadline_ms, 2000);
+  EXPECT_EQ(stored->grpc_method, "/playlog.songs.v1.SongStoreService/GetStoredSongs");
+  const Route* fetch = router->Find("GET", "/music/fetch-lastfm-recent").route;
+  EXPECT_FALSE(fetch->streams);
+  EXPECT_FALSE(fetch->only_reads);
+  EXPECT_TRUE(fetch->is_idempotent);
+  EXPECT_EQ(fetch->deadline_ms, 30000);
+  EXPECT_EQ(router->Find("GET", "/users/me").route->deadline_ms, 5000);
+  EXPECT_FALSE(router->Find("POST", "/users/register").route->is_idempotent);
+}
+
+TEST(Router, GivesPathVariablesDecoded) {
+  const auto router = MakeRouter();
+  EXPECT_THAT(router->Find("DELETE", "/users/api-keys/a%20b+%C3%A9/").path_values,
+              ElementsAre("a b+\xC3\xA9"));
+}
+
+TEST(Router, ServesHeadOnlyWhereGetOnlyReads) {
+  const auto router = MakeRouter();
+  const Routing head = router->Find("HEAD", "/music/get-stored-songs");
+  ASSERT_THAT(head.status, IsOk());
+  EXPECT_TRUE(head.is_head);
+  EXPECT_EQ(head.route->verb, "GET");
+  const Routing fetch = router->Find("HEAD", "/music/fetch-recently-played/");
+  EXPECT_THAT(fetch.status, ErrorIs(errors::v1::ERROR_CODE_METHOD_NOT_ALLOWED));
+  EXPECT_EQ(fetch.allow, "GET, OPTIONS");
+}
+
+TEST(Router, AnswersOptionsWithWhatIsAllowed) {
+  const auto router = MakeRouter();
+  const Routing options = router->Find("OPTIONS", "/users/api-keys/");
+  EXPECT_THAT(options.status, IsOk());
+  EXPECT_EQ(options.route, nullptr);
+  EXPECT_EQ(options.allow, "GET, HEAD, POST, OPTIONS");
+  EXPECT_EQ(router->Find("OPTIONS", "/").allow, "GET, HEAD, OPTIONS");
+  EXPECT_EQ(router->Find("OPTIONS", "/users/api-keys/spotify").allow, "DELETE, OPTIONS");
+}
+
+TEST(Router, RefusesKnownVerbsThatAPathDoesNotHave) {
+  const auto router = MakeRouter();
+  for (const std::string verb : {"PUT", "PATCH", "DELETE", "TRACE"}) {
+    const Routing routing = router->Find(verb, "/users/register");
+    EXPECT_THAT(routing.status, ErrorIs(errors::v1::ERROR_CODE_METHOD_NOT_ALLOWED)) << verb;
+    EXPECT_EQ(routing.route, nullptr);
+  }
+  EXPECT_EQ(router->Find("GET", "/users/register").allow, "POST, OPTIONS");
+}
+
+TEST(Router, RefusesTraceAndConnectWhateverFollows) {
+  const auto router = MakeRouter();
+  for (const std::string target : {"/", "a:80", "/no/such/path"}) {
+    const Routing routing = router->Find("CONNECT", target);
+    EXPECT_THAT(routing.status, ErrorIs(errors::v1::ERROR_CODE_METHOD_NOT_ALLOWED)) << target;
+    EXPECT_EQ(routing.allow, "GET, HEAD, POST, DELETE, OPTIONS");
+  }
+}
+
+TEST(Router, DoesNotImplementUnknownVerbs) {
+  const auto router = MakeRouter();
+  for (const std::string verb : {"FOO", "get", "", "PROPFIND"}) {
+    EXPECT_THAT(router->Find(verb, "/").status, ErrorIs(errors::v1::ERROR_CODE_NOT_IMPLEMENTED));
+  }
+}
+
+TEST(Router, RefusesMalformedPaths) {
+  const auto router = MakeRouter();
+  for (const std::string path :
+       {"/music/get-stored-songs/%00", "/%zz", "/%", "/%4", "/%c0%ae%c0%ae", "/%ED%A0%80",
+        "/users/api-keys/%00", "*", "", "music", "//%zz"}) {
+    EXPECT_THAT(router->Find("GET", path).status, ErrorIs(errors::v1::ERROR_CODE_BAD_REQUEST))
+        << path;
+  }
+}
+
+TEST(Router, FindsNothingOnStrangePaths) {
+  const auto router = MakeRouter();
+  for (const std::string path :
+       {"//", "//music//get-stored-songs/", "/MUSIC/get-stored-songs", "/music/get-stored-songs//",
+        "/admin/%2e%2e/%2e%2e/etc/passwd", "/admin/..%2f..%2fetc/passwd", "/admin/....//",
+        "/music/../music/get-stored-songs", "/./healthz", "/music%2fget-stored-songs",
+        "/users/api-keys/a%2Fb", "/users/api-keys/%2e%2e", "/music", "/users/api-keys/spotify/x"}) {
+    EXPECT_THAT(router->Find("GET", path).status, ErrorIs(errors::v1::ERROR_CODE_NOT_FOUND))
+        << path;
+  }
+}
+
+TEST(Router, ServesEscapedLiterals) {
+  EXPECT_EQ(MakeRouter()->Find("GET", "/users/%6De").route->path, "/users/me");
+}
+
+TEST(Router, HasLocalPathsWithoutAMethod) {
+  const auto router = MakeRouter();
+  const Routing health = router->Find("HEAD", "/healthz/");
+  ASSERT_NE(health.route, nullptr);
+  EXPECT_EQ(health.route->method, nullptr);
+  EXPECT_EQ(health.route->path, "/healthz");
+  EXPECT_EQ(router->Find("GET", "/").route->path, "/");
+}
+
+TEST(Router, EveryRpcSaysWhoMayCallIt) {
+  const auto services = PlaylogServices();
+  ASSERT_THAT(services, IsOk());
+  int methods = 0;
+  for (const auto* service : *services) {
+    for (int i = 0; i < service->method_count(); ++i, ++methods) {
+      const auto& access = service->method(i)->options().GetExtension(options::v1::access);
+      EXPECT_NE(access.who_case(), options::v1::Access::WHO_NOT_SET)
+          << service->method(i)->full_name();
+    }
+  }
+  EXPECT_GE(services->size(), 8u);
+  EXPECT_GE(methods, 16);
+}
+
+constexpr char kMessages[] =
+    "message Q { string id = 1; repeated string many = 2; Q inner = 3; string other = 4; }"
+    "message A { string text = 1; } message B { google.protobuf.Duration duration = 1; }";
+
+std::string OneRpc(const std::string& options, const std::string& signature = "(Q) returns (A)") {
+  return std::string(kMessages) + "service S { rpc M" + signature + " {" + options + "} }";
+}
+
+std::string UserRoute(const std::string& rule) {
+  return "option (playlog.options.v1.access) = {user: true};"
+         "option (google.api.http) = {" +
+         rule + "};";
+}
+
+TEST(RouterCreate, RefusesWhatItDoesNotUnderstand) {
+  const std::string rows[] = {
+      OneRpc("option (google.api.http) = {get: '/x'};"),
+      OneRpc(""),
+      OneRpc("option (playlog.options.v1.access) = {services: {}};"
+             "option (google.api.http) = {get: '/x'};"),
+      OneRpc(UserRoute("get: 'x'")),
+      OneRpc(UserRoute("get: '/x/'")),
+      OneRpc(UserRoute("get: '/x//y'")),
+      OneRpc(UserRoute("get: '/{nothing}'")),
+      OneRpc(UserRoute("get: '/{many}'")),
+      OneRpc(UserRoute("get: '/{inner}'")),
+      OneRpc(UserRoute("get: '/{id}/{id}'")),
+      OneRpc(UserRoute("get: '/{id=songs/*}'")),
+      OneRpc(UserRoute("get: '/{id}:undo'")),
+      OneRpc(UserRoute("get: '/x/*'")),
+      OneRpc(UserRoute("get: '/x' body: '*'")),
+      OneRpc(UserRoute("delete: '/x' body: '*'")),
+      OneRpc(UserRoute("post: '/x' body: 'inner'")),
+      OneRpc(UserRoute("get: '/x' response_body: 'text'")),
+      OneRpc(UserRoute("custom: {kind: 'LOCK' path: '/x'}")),
+      OneRpc(UserRoute("get: '/x' additional_bindings {get: '/x'}")),
+      OneRpc(UserRoute("get: '/{id}' additional_bindings {get: '/{other}'}")),
+      OneRpc(UserRoute("post: '/x'"), "(stream Q) returns (A)"),
+      OneRpc(UserRoute("get: '/x'"), "(Q) returns (B)"),
+  };
+  for (const std::string& row : rows) {
+    const TestProtos protos(row);
+    const auto router = Router::Create(protos.Services());
+    EXPECT_FALSE(router.ok()) << row;
+  }
+  const TestProtos protos(OneRpc(""));
+  EXPECT_THAT(Router::Create(protos.Services()).status().message(),
+              HasSubstr("playlog.test.v1.S.M"));
+}
+
+TEST(RouterCreate, PrefersLiteralsToVariables) {
+  const TestProtos protos(
+      OneRpc(UserRoute("get: '/a/{id}/c' additional_bindings {get: '/a/b/{id}'}"
+                       "additional_bindings {get: '/a/b/c'}"
+                       "additional_bindings {delete: '/a/{other}/c'}")));
+  const auto created = Router::Create(protos.Services());
+  ASSERT_THAT(created, IsOk());
+  const Router& router = **created;
+  EXPECT_EQ(router.Find("GET", "/a/b/c").route->path, "/a/b/c");
+  EXPECT_EQ(router.Find("GET", "/a/b/x").route->path, "/a/b/{id}");
+  EXPECT_EQ(router.Find("GET", "/a/x/c").route->path, "/a/{id}/c");
+  EXPECT_EQ(router.Find("DELETE", "/a/b/c").route->path, "/a/{other}/c");
+  EXPECT_THAT(router.Find("GET", "/a/b/x").path_values, ElementsAre("x"));
+}
+
+}  // namespace
+}  // namespace playlog::gateway
