@@ -18,6 +18,7 @@ ABSL_DECLARE_FLAG(std::string, listen_address);
 ABSL_DECLARE_FLAG(std::string, tls_directory);
 ABSL_DECLARE_FLAG(std::string, database_url_file);
 ABSL_DECLARE_FLAG(std::string, auth_address);
+ABSL_DECLARE_FLAG(bool, self_check);
 
 namespace playlog::rpc {
 

@@ -76,10 +76,15 @@ write_services() {
   write_rpc_service lastfm_ingest --auth_address="$(socket_of auth)" \
     --song_store_address="$(socket_of song_store)" --lastfm_api_url="$lastfm"
   write_playlog_service gateway --http_address="127.0.0.1:$PLAYLOG_HTTP_PORT" \
-    --port_file="$home/run/gateway.port" --auth_address="$(socket_of auth)" \
-    --song_store_address="$(socket_of song_store)" \
-    --spotify_ingest_address="$(socket_of spotify_ingest)" \
-    --lastfm_ingest_address="$(socket_of lastfm_ingest)"
+    --port_file="$home/run/gateway.port" --neighbours="$(neighbours_of_gateway)"
+}
+
+neighbours_of_gateway() {
+  local name list=
+  for name in auth song_store spotify_ingest lastfm_ingest; do
+    list+=,$name=$(socket_of "$name")
+  done
+  echo "${list#,}"
 }
 
 write_postgres_service() {

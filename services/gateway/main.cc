@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "absl/flags/flag.h"
-#include "common/base/clock.h"
+#include "absl/time/clock.h"
+#include "common/http/curl_client.h"
 #include "common/rpc/limits.h"
 #include "common/rpc/process.h"
 #include "services/gateway/facade.h"
@@ -37,8 +38,19 @@ absl::Status WritePort(int port) {
   return absl::OkStatus();
 }
 
+// Asks the running gateway for its health; main()'s result.
+int CheckSelf() {
+  const std::string address = absl::GetFlag(FLAGS_http_address);
+  http::CurlClient client;
+  const auto response =
+      client.Get({.url = "http://127.0.0.1" + address.substr(address.rfind(':')) + kHealthPath,
+                  .deadline = absl::Now() + absl::Seconds(2)});
+  return response.ok() && response->status == 200 ? 0 : 1;
+}
+
 int Main(int argc, char** argv) {
   rpc::Process process("gateway", argc, argv);
+  if (absl::GetFlag(FLAGS_self_check)) return CheckSelf();
   const auto addresses = process.Require(ParseNeighbours(absl::GetFlag(FLAGS_neighbours)));
   if (const auto auth = addresses.find("auth"); auth != addresses.end()) {
     absl::SetFlag(&FLAGS_auth_address, auth->second);
