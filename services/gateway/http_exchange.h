@@ -11,8 +11,8 @@ namespace playlog::gateway {
 
 // The writer of one answer: Send once; or Begin, then Write for each part, then End. Its functions
 // may be called from any thread, never block, and after the end (or once the client has gone) do
-// nothing. An exchange that is destroyed without an answer answers 500; one that is destroyed
-// between Begin and End breaks the connection.
+// nothing. An exchange that is destroyed before the end answers 500 or, where a part has been sent
+// already, breaks the connection.
 //
 // Callbacks run on a thread of the server or, if what they report has already happened, within the
 // call that gives them; they must not block. All are released when the answer has ended, so a
@@ -36,7 +36,7 @@ class HttpExchange {
   virtual void End() = 0;
 
   // The answer can't be completed: breaks the connection (by a TCP reset), so that a cut answer
-  // never parses as a whole one. Before Begin it is the same as destroying the exchange.
+  // never parses as a whole one. Where nothing has been sent yet, it answers 500.
   virtual void Abort() = 0;
 
   // `cancelled` is called, at most once, when the client leaves before the answer has ended, or the

@@ -33,6 +33,10 @@ RawClient::RawClient(int port, int receive_buffer_bytes) {
     ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes,
                  sizeof(receive_buffer_bytes));
   }
+  if (port > 0) Connect(port);
+}
+
+void RawClient::Connect(int port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));

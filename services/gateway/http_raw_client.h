@@ -28,6 +28,9 @@ class RawClient {
 
   // A small receive buffer makes a slow reader felt by the server sooner; 0 leaves the default.
   explicit RawClient(int port, int receive_buffer_bytes = 0);
+  // Has its descriptor and connects later.
+  RawClient() : RawClient(0, 0) {}
+  void Connect(int port);
   ~RawClient();
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
