@@ -307,36 +307,41 @@ absl::Status WriteJson(const JsonPlan& plan, const google::protobuf::Message& me
 StreamWriter::StreamWriter(const JsonPlan& plan) : plan_(plan), kept_(plan.fields().size()) {}
 
 absl::Status StreamWriter::Write(std::string_view wire, std::string& out) {
-  PLAYLOG_RETURN_IF_ERROR(Keep(wire));
+  const std::size_t size_before = out.size();
+  absl::Status status = Keep(wire);
+  if (status.ok()) status = WriteRepeated(wire, out);
+  if (!status.ok()) out.resize(size_before);
+  return status;
+}
+
+absl::Status StreamWriter::Finish(std::string& out) {
+  const std::size_t size_before = out.size();
+  absl::Status status = WriteUntil(plan_.fields().size(), out);
+  if (status.ok()) {
+    out.push_back('}');
+  } else {
+    out.resize(size_before);
+  }
+  return status;
+}
+
+// Writes the elements that a part brings.
+absl::Status StreamWriter::WriteRepeated(std::string_view wire, std::string& out) {
   Slots slots(plan_.fields().size(), Slot());
   if (!Locate(plan_, wire, slots)) return InternalError("a message is malformed");
-  const std::size_t size_before = out.size();
   for (std::size_t i = 0; i < slots.size(); ++i) {
     const FieldPlan& field = plan_.fields()[i];
     if (field.shape != Shape::kRepeated || slots[i].count == 0) continue;
     if (i < next_) return InternalError("a part of a stream comes too late for its place");
     PLAYLOG_RETURN_IF_ERROR(WriteUntil(i, out));
     Writer writer(out);
-    if (!array_is_open_) {
+    if (!std::exchange(array_is_open_, true)) {
       writer.WriteKey(field, !std::exchange(has_members_, true));
       out.push_back('[');
+      array_is_empty_ = true;
     }
-    bool is_first = !std::exchange(array_is_open_, true);
-    if (!writer.WriteElements(field, Span(slots[i]), is_first)) {
-      out.resize(size_before);
-      return writer.status();
-    }
+    if (!writer.WriteElements(field, Span(slots[i]), array_is_empty_)) return writer.status();
   }
-  return absl::OkStatus();
-}
-
-absl::Status StreamWriter::Finish(std::string& out) {
-  const std::size_t size_before = out.size();
-  if (absl::Status status = WriteUntil(plan_.fields().size(), out); !status.ok()) {
-    out.resize(size_before);
-    return status;
-  }
-  out.push_back('}');
   return absl::OkStatus();
 }
 

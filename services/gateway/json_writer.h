@@ -45,6 +45,7 @@ class StreamWriter {
 
  private:
   absl::Status Keep(std::string_view wire);
+  absl::Status WriteRepeated(std::string_view wire, std::string& out);
   absl::Status WriteUntil(std::size_t index, std::string& out);
   absl::Status WriteKept(std::size_t index, std::string& out);
 
@@ -52,7 +53,8 @@ class StreamWriter {
   std::vector<std::string> kept_;  // For each field, what came of it, in wire form.
   std::size_t kept_bytes_ = 0;
   std::size_t next_ = 0;        // The first field that is not yet written to its end.
-  bool array_is_open_ = false;  // The field `next_` is a repeated one with an element written.
+  bool array_is_open_ = false;  // The field `next_` is a repeated one whose `[` is written …
+  bool array_is_empty_ = true;  // … and nothing after it.
   bool object_is_open_ = false;
   bool has_members_ = false;
 };

@@ -408,10 +408,25 @@ TEST(StreamWriter, RefusesPartsWhoseTurnIsOver) {
     std::string json;
     ASSERT_THAT(writer.Write(protos.Make("Page", "rows {} ids: 1")->SerializeAsString(), json),
                 IsOk());
+    json = "before";
     EXPECT_THAT(writer.Write(protos.Make("Page", late)->SerializeAsString(), json),
                 ErrorIs(errors::v1::ERROR_CODE_INTERNAL))
         << late;
+    EXPECT_EQ(json, "before");
   }
+}
+
+TEST(StreamWriter, TakesPackedFieldsWithoutElements) {
+  TestProtos protos(kKinds);
+  JsonPlans plans;
+  const JsonPlan* plan = *plans.Compile(protos.Type("Page"));
+  const std::string empty("\x22\x00", 2);
+  const std::string one("\x22\x01\x07", 3);
+  std::string json;
+  ASSERT_THAT(WriteJson(*plan, empty + one + empty + one, json), IsOk());
+  EXPECT_EQ(json, R"({"total":0,"rows":[],"last":null,"ids":[7,7],"named":{},"next":null,)"
+                  R"("done":null})");
+  EXPECT_EQ(Streamed(*plan, {empty, one, empty, one}), json);
 }
 
 TEST(StreamWriter, KeepsNoMoreThanItsLimit) {

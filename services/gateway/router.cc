@@ -68,20 +68,22 @@ absl::Status NotFound() {
                "Check the path: /openapi.json lists those that there are.");
 }
 
+absl::Status MalformedPath() {
+  return Error(errors::v1::ERROR_CODE_BAD_REQUEST, "Malformed path",
+               "Percent-encode the path as UTF-8 without the character U+0000.");
+}
+
 // Splits an encoded path into decoded segments, without the one trailing slash. A segment that
 // cannot be decoded is BAD_REQUEST; one that no route can mean is NOT_FOUND.
 absl::StatusOr<std::vector<std::string>> SplitPath(std::string_view path) {
-  const absl::Status malformed =
-      Error(errors::v1::ERROR_CODE_BAD_REQUEST, "Malformed path",
-            "Percent-encode the path as UTF-8 without the character U+0000.");
-  if (!path.starts_with('/')) return malformed;
+  if (!path.starts_with('/')) return MalformedPath();
   path.remove_prefix(1);
   std::vector<std::string> segments;
   bool is_strange = false;
   while (!path.empty()) {
     const std::size_t length = std::min(path.find('/'), path.size());
     std::optional<std::string> segment = DecodeUrlText(path.substr(0, length), false);
-    if (!segment.has_value() || segment->find('\0') != std::string::npos) return malformed;
+    if (!segment.has_value() || segment->find('\0') != std::string::npos) return MalformedPath();
     is_strange = is_strange || segment->empty() || *segment == "." || *segment == ".." ||
                  segment->find('/') != std::string::npos;
     segments.push_back(*std::move(segment));
