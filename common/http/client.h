@@ -2,6 +2,7 @@
 #define PLAYLOG_COMMON_HTTP_CLIENT_H_
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,8 @@ struct Request {
   absl::Time deadline = absl::InfiniteFuture();
   // The longest answer body that is accepted, declared or not.
   std::size_t max_body_bytes = kDefaultMaxBodyBytes;
+  // Asked about once a second: true gives the request up. May be empty.
+  std::function<bool()> cancelled = {};
 };
 
 // An answer that arrived whole, whatever its status says.
@@ -44,7 +47,7 @@ struct Response {
 // Why there is no answer.
 enum class Failure {
   kUnreachable,  // No such host, refused, or not connected in time.
-  kTimeout,      // Not whole before the deadline, or slower than 1 KB/s.
+  kTimeout,      // Not whole before the deadline, slower than 1 KB/s, or given up by the caller.
   kTooLarge,     // The body or the header section is over its limit.
   kGarbled,      // Cut, reset, not HTTP, or in an encoding that was not asked for.
   kTls,          // No trusted connection; nothing of the request was sent.

@@ -100,6 +100,11 @@ std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* user) 
   return bytes;
 }
 
+int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  const Request& request = static_cast<const Transfer*>(user)->request;
+  return request.cancelled && request.cancelled() ? 1 : 0;
+}
+
 curl_socket_t OnOpenSocket(void* user, curlsocktype, curl_sockaddr* address) {
   const auto* transfer = static_cast<const Transfer*>(user);
   // A name that leads into a private network is a mistake or an attack on what listens there.
@@ -113,6 +118,7 @@ Failure FailureFor(CURLcode code) {
     case CURLE_COULDNT_CONNECT:
       return Failure::kUnreachable;
     case CURLE_OPERATION_TIMEDOUT:
+    case CURLE_ABORTED_BY_CALLBACK:
       return Failure::kTimeout;
     case CURLE_FILESIZE_EXCEEDED:
       return Failure::kTooLarge;
@@ -205,6 +211,9 @@ void CurlClient::Handle::SetTransfer(Transfer* transfer, bool tls) {
   curl_easy_setopt(curl_, CURLOPT_HEADERDATA, transfer);
   curl_easy_setopt(curl_, CURLOPT_WRITEFUNCTION, OnBody);
   curl_easy_setopt(curl_, CURLOPT_WRITEDATA, transfer);
+  curl_easy_setopt(curl_, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(curl_, CURLOPT_XFERINFOFUNCTION, OnProgress);
+  curl_easy_setopt(curl_, CURLOPT_XFERINFODATA, transfer);
   curl_easy_setopt(curl_, CURLOPT_OPENSOCKETFUNCTION, OnOpenSocket);
   curl_easy_setopt(curl_, CURLOPT_OPENSOCKETDATA, transfer);
 }

@@ -126,6 +126,19 @@ TEST(CurlClient, GivesUpAfterTheTryTimeoutThoughTheDeadlineIsFar) {
   EXPECT_EQ(FailureOf(response.status()), Failure::kTimeout);
 }
 
+TEST(CurlClient, GivesUpWhenTheCallerNoLongerWants) {
+  RawServer server([](RawConnection& connection) { connection.Hang(); });
+  CurlClient client;
+  Request request{.url = server.Url()};
+  request.deadline = absl::Now() + absl::Hours(1);
+  request.cancelled = [] { return true; };
+  const absl::Time begin = absl::Now();
+  const absl::StatusOr<Response> response = client.Get(request);
+  ASSERT_THAT(response, Not(IsOk()));
+  EXPECT_EQ(FailureOf(response.status()), Failure::kTimeout);
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(3));
+}
+
 TEST(CurlClient, GivesUpOnADrip) {
   RawServer server([](RawConnection& connection) {
     connection.Write("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");

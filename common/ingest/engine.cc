@@ -126,13 +126,13 @@ absl::StatusOr<Fetched> Engine::Run(const rpc::Call& call, std::int64_t user_id,
   PLAYLOG_RETURN_IF_ERROR(credential.status());
   PLAYLOG_RETURN_IF_ERROR(source_.CheckCredential(*credential));
   PLAYLOG_ASSIGN_OR_RETURN(Page page, FetchPage(call, user_id, *credential, limit));
-  DropRepeats(page.plays);
-  KeepFirst(page.plays, limit);
   // Plays that were fetched are stored though everybody has gone: they are the scarce thing.
   rpc::Call storing = call;
   storing.cancelled = nullptr;
   RecordRejected(storing, user_id, page);
   if (!page.plays.empty()) PLAYLOG_RETURN_IF_ERROR(sink_.Store(storing, user_id, page.plays));
+  DropRepeats(page.plays);
+  KeepFirst(page.plays, limit);
   return Fetched{.account = credential->account, .plays = std::move(page.plays)};
 }
 
@@ -147,7 +147,7 @@ absl::StatusOr<Page> Engine::FetchPage(const rpc::Call& call, std::int64_t user_
     if (call.IsCancelled()) return absl::CancelledError("nobody waits for the fetch any more");
     if (clock_.Now() >= attempts.deadline) return TooLate();
     std::variant<Page, UpstreamFailure> answer =
-        source_.FetchPage(credential, limit, attempts.deadline);
+        source_.FetchPage(credential, {limit, attempts.deadline, call.cancelled});
     if (Page* page = std::get_if<Page>(&answer)) {
       Count(call, "ok");
       return std::move(*page);

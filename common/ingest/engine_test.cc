@@ -75,7 +75,7 @@ class FakeSource final : public Source {
     if (credential.account != "nobody") return absl::OkStatus();
     return Error(errors::v1::ERROR_CODE_LASTFM_USERNAME_MISSING, "no name");
   }
-  Answer FetchPage(const Credential&, int, absl::Time deadline) override {
+  Answer FetchPage(const Credential&, const Question& question) override {
     Try next;
     {
       const absl::MutexLock lock(&mutex_);
@@ -83,7 +83,7 @@ class FakeSource final : public Source {
       next = tries_.front();
       if (tries_.size() > 1) tries_.pop_front();
     }
-    return next(deadline);
+    return next(question.deadline);
   }
   void Add(Answer answer) {
     Add([answer = std::move(answer)](absl::Time) { return answer; });

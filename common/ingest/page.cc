@@ -68,8 +68,6 @@ bool TextsFit(const songs::v1::Play& play) {
   return true;
 }
 
-bool IsBlank(std::string_view title) { return TrimWhitespace(title).empty(); }
-
 bool IsPlausible(absl::Time played_at, absl::Time now) {
   static const absl::Time first = absl::FromCivil(absl::CivilDay(2002, 10, 1), absl::UTCTimeZone());
   return played_at >= first && played_at <= now + absl::Hours(24);

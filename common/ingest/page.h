@@ -59,8 +59,6 @@ std::int32_t ReadDurationMs(const boost::json::value* value);
 
 // Whether every text of the play is short enough.
 bool TextsFit(const songs::v1::Play& play);
-// Whether a title has anything to show.
-bool IsBlank(std::string_view title);
 // Whether plays can have been made then: from 2002-10-01, Last.fm's first day, to a day from now.
 bool IsPlausible(absl::Time played_at, absl::Time now);
 

@@ -2,6 +2,7 @@
 #define PLAYLOG_COMMON_INGEST_SOURCE_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -50,6 +51,13 @@ struct SourceProfile {
   ErrorCode unavailable_code;
 };
 
+// What one try asks for.
+struct Question {
+  int limit = 0;  // The number of newest plays.
+  absl::Time deadline = absl::InfiniteFuture();
+  std::function<bool()> cancelled = {};  // Whether nobody wants the answer any more. May be empty.
+};
+
 // A service that plays come from. An implementation makes one try and judges the answer; the engine
 // decides what happens next. Thread-safe.
 class Source {
@@ -58,9 +66,9 @@ class Source {
   virtual const SourceProfile& profile() const = 0;
   // Whether the credential has what a fetch needs; the error is the client's.
   virtual absl::Status CheckCredential(const Credential& credential) const = 0;
-  // Asks once for the `limit` newest plays. Returns at the deadline at the latest.
-  virtual std::variant<Page, UpstreamFailure> FetchPage(const Credential& credential, int limit,
-                                                        absl::Time deadline) = 0;
+  // Asks once. Returns at the deadline at the latest.
+  virtual std::variant<Page, UpstreamFailure> FetchPage(const Credential& credential,
+                                                        const Question& question) = 0;
 };
 
 // The wait that an answer asks for: one Retry-After field of whole seconds from 1 to 30 days.

@@ -12,8 +12,11 @@ namespace playlog::testing {
 // fragments that parsers find hard. The same for the same generator.
 inline std::string Mutate(std::string text, std::mt19937_64& generator) {
   static constexpr std::string_view kFragments[] = {
-      "\"", "{", "}", "[", "]", ",", ":", "null", "true", "-1", "1e999", "99999999999999999999",
-      "\\u0000", "\\ud800", "\xFF", "\"\"", "[]", "{}", "\\", std::string_view("\0", 1)};
+      "\"",      "{",       "}",     "[",
+      "]",       ",",       ":",     "null",
+      "true",    "-1",      "1e999", "99999999999999999999",
+      "\\u0000", "\\ud800", "\xFF",  "\"\"",
+      "[]",      "{}",      "\\",    std::string_view("\0", 1)};
   const auto below = [&generator](std::size_t limit) { return generator() % limit; };
   for (std::size_t times = 1 + below(8); times > 0 && !text.empty(); --times) {
     const std::size_t place = below(text.size());

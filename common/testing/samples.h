@@ -30,8 +30,8 @@ inline std::vector<Sample> ReadSamples(const std::string& folder) {
   for (const auto& entry :
        std::filesystem::directory_iterator(SamplesDirectory() / folder, error)) {
     std::ifstream file(entry.path(), std::ios::binary);
-    samples.push_back({entry.path().filename().string(),
-                       std::string(std::istreambuf_iterator<char>(file), {})});
+    samples.push_back(
+        {entry.path().filename().string(), std::string(std::istreambuf_iterator<char>(file), {})});
   }
   std::sort(samples.begin(), samples.end(),
             [](const Sample& a, const Sample& b) { return a.name < b.name; });

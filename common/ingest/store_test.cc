@@ -1,0 +1,163 @@
+// The contract of ingest::Store, on PostgreSQL and in memory.
+
+#include "common/ingest/store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "common/db/migrate.h"
+#include "common/db/pool.h"
+#include "common/ingest/fake_store.h"
+#include "common/ingest/postgres_store.h"
+#include "common/testing/matchers.h"
+#include "common/testing/postgres.h"
+
+namespace playlog::ingest {
+namespace {
+
+using ::playlog::testing::IsOk;
+using ::playlog::testing::IsOkAndHolds;
+
+constexpr char kSchema[] = "spotify_ingest";
+
+// A kept item as both stores can show it: its reason and raw text.
+using Kept = std::vector<std::string>;
+
+class Subject {
+ public:
+  virtual ~Subject() = default;
+  virtual Store& store() = 0;
+  virtual Kept kept(std::int64_t user_id) = 0;  // Newest first.
+};
+
+class FakeSubject final : public Subject {
+ public:
+  Store& store() override { return store_; }
+  Kept kept(std::int64_t user_id) override {
+    Kept kept;
+    for (const FakeStore::Rejected& row : store_.rejected(user_id)) {
+      kept.insert(kept.begin(), row.item.reason + " " + row.item.raw);
+    }
+    return kept;
+  }
+
+ private:
+  FakeStore store_;
+};
+
+class PostgresSubject final : public Subject {
+ public:
+  PostgresSubject() {
+    EXPECT_THAT(db::Migrate({.url = Secret(database_.url()),
+                             .schema = kSchema,
+                             .files = StoreMigrations(),
+                             .deadline = absl::Now() + absl::Seconds(30)}),
+                IsOk());
+    auto pool = db::Pool::Create({.url = Secret(database_.url()), .schema = kSchema});
+    EXPECT_THAT(pool, IsOk());
+    pool_ = *std::move(pool);
+    store_ = std::make_unique<PostgresStore>(*pool_);
+  }
+  Store& store() override { return *store_; }
+  Kept kept(std::int64_t user_id) override {
+    const auto rows =
+        pool_->Query(absl::Now() + absl::Seconds(5), db::Effect::kIdempotent, kShow, user_id);
+    EXPECT_THAT(rows, IsOk());
+    Kept kept;
+    for (const db::Row row : *rows) kept.emplace_back(row.Text(0));
+    return kept;
+  }
+
+ private:
+  static constexpr db::Statement kShow{"show_rejected_items", R"sql(
+    SELECT reason || ' ' || raw FROM rejected_items WHERE user_id = $1::bigint
+    ORDER BY rejected_at DESC, raw
+  )sql"};
+  playlog::testing::TestDatabase database_;
+  std::unique_ptr<db::Pool> pool_;
+  std::unique_ptr<PostgresStore> store_;
+};
+
+class StoreContract : public ::testing::TestWithParam<bool> {
+ protected:
+  StoreContract() {
+    if (GetParam()) {
+      subject_ = std::make_unique<PostgresSubject>();
+    } else {
+      subject_ = std::make_unique<FakeSubject>();
+    }
+  }
+  Store& store() { return subject_->store(); }
+  absl::Time Soon() { return absl::Now() + absl::Seconds(10); }
+  absl::Status Record(std::int64_t user_id, const std::vector<RejectedItem>& items, int second) {
+    return store().RecordRejected(user_id, "spotify", items, At(second), Soon());
+  }
+  static absl::Time At(int second) { return absl::FromUnixSeconds(1'700'000'000 + second); }
+
+  std::unique_ptr<Subject> subject_;
+};
+
+TEST_P(StoreContract, KeepsEachRejectedItemOnceByUser) {
+  EXPECT_THAT(Record(7, {}, 0), IsOk());
+  EXPECT_THAT(Record(7, {{"a", "{\"x\\\\\": \"'\"}"}, {"b", "null"}, {"c", "null"}}, 1), IsOk());
+  EXPECT_THAT(Record(7, {{"d", "null"}}, 2), IsOk());
+  EXPECT_THAT(Record(8, {{"e", "null"}}, 3), IsOk());
+  EXPECT_EQ(subject_->kept(7), (Kept{"d null", "a {\"x\\\\\": \"'\"}"}));
+  EXPECT_EQ(subject_->kept(8), (Kept{"e null"}));
+}
+
+TEST_P(StoreContract, KeepsTheNewestThousandOfAUser) {
+  EXPECT_THAT(Record(7, {{"old", "0"}}, 0), IsOk());
+  std::vector<RejectedItem> items;
+  for (int i = 1; i <= 999; ++i) items.push_back({"r", std::to_string(i)});
+  EXPECT_THAT(Record(7, items, 1), IsOk());
+  EXPECT_EQ(subject_->kept(7).size(), 1000U);
+  EXPECT_EQ(subject_->kept(7).back(), "old 0");
+  EXPECT_THAT(Record(7, {{"new", "1000"}}, 2), IsOk());
+  EXPECT_EQ(subject_->kept(7).size(), 1000U);
+  EXPECT_EQ(subject_->kept(7).front(), "new 1000");
+  EXPECT_NE(subject_->kept(7).back(), "old 0");
+}
+
+TEST_P(StoreContract, TakesItemsOfTheLongestText) {
+  std::vector<RejectedItem> items;
+  for (int i = 0; i < 100; ++i) {
+    items.push_back({"r", std::to_string(1000 + i) + std::string(kMaxRawBytes - 4, 'x')});
+  }
+  EXPECT_THAT(Record(7, items, 1), IsOk());
+  EXPECT_EQ(subject_->kept(7).size(), 100U);
+}
+
+TEST_P(StoreContract, RemembersTheLatestRateLimitOfAKey) {
+  EXPECT_THAT(store().RateLimitedUntil(7, 1, Soon()), IsOkAndHolds(absl::InfinitePast()));
+  EXPECT_THAT(store().NoteRateLimit(7, 1, At(60), Soon()), IsOk());
+  EXPECT_THAT(store().NoteRateLimit(7, 1, At(30), Soon()), IsOk());
+  EXPECT_THAT(store().RateLimitedUntil(7, 1, Soon()), IsOkAndHolds(At(60)));
+  EXPECT_THAT(store().RateLimitedUntil(7, 2, Soon()), IsOkAndHolds(absl::InfinitePast()));
+  EXPECT_THAT(store().RateLimitedUntil(8, 1, Soon()), IsOkAndHolds(absl::InfinitePast()));
+  EXPECT_THAT(store().NoteRateLimit(7, 2, At(10), Soon()), IsOk());
+  EXPECT_THAT(store().RateLimitedUntil(7, 2, Soon()), IsOkAndHolds(At(10)));
+}
+
+TEST_P(StoreContract, ErasesAUserAlone) {
+  EXPECT_THAT(Record(7, {{"a", "1"}, {"a", "2"}}, 0), IsOk());
+  EXPECT_THAT(Record(8, {{"a", "1"}}, 0), IsOk());
+  EXPECT_THAT(store().NoteRateLimit(7, 1, At(60), Soon()), IsOk());
+  EXPECT_THAT(store().EraseUser(7, Soon()), IsOkAndHolds(3));
+  EXPECT_THAT(store().EraseUser(7, Soon()), IsOkAndHolds(0));
+  EXPECT_EQ(subject_->kept(7).size(), 0U);
+  EXPECT_EQ(subject_->kept(8).size(), 1U);
+  EXPECT_THAT(store().RateLimitedUntil(7, 1, Soon()), IsOkAndHolds(absl::InfinitePast()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, StoreContract, ::testing::Bool(), [](const auto& parameter) {
+  return parameter.param ? "Postgres" : "Fake";
+});
+
+}  // namespace
+}  // namespace playlog::ingest
