@@ -12,11 +12,21 @@ call() {
     >"$home/run/status" 2>"$home/run/curl.log" || fail "$method $path: $(<"$home/run/curl.log")"
 }
 
+# call_patiently METHOD PATH [JSON]: asks again, up to ten times, where the answer is "not now".
+call_patiently() {
+  local tries=10
+  call "$@"
+  while [[ $(<"$home/run/status") == 503 ]] && (( --tries > 0 )); do
+    sleep 1
+    call "$@"
+  done
+}
+
 # expect STATUSES METHOD PATH [JSON]
 expect() {
   local statuses=$1
   shift
-  call "$@"
+  call_patiently "$@"
   [[ " $statuses " == *" $(<"$home/run/status") "* ]] ||
     fail "$1 $2 answered $(<"$home/run/status"): $(head -c 400 "$home/run/answer")"
 }
@@ -27,7 +37,7 @@ demo_credentials() { jq -n --rawfile password "$home/secrets/demo_password" \
 sign_demo_user_in() {
   : >"$home/run/demo.header"
   expect "201 409" POST /users/register/ "$(demo_credentials)"
-  call POST /users/token/ "$(demo_credentials)"
+  call_patiently POST /users/token/ "$(demo_credentials)"
   [[ $(<"$home/run/status") != 401 ]] ||
     fail "the user demo has another password than $home/secrets/demo_password says; put the right one into that file"
   [[ $(<"$home/run/status") == 200 ]] ||
