@@ -1,0 +1,95 @@
+#include "services/lastfm_ingest/source.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/http/url.h"
+#include "services/lastfm_ingest/recent_tracks.h"
+
+namespace playlog::lastfm_ingest {
+namespace {
+
+using ingest::UpstreamFailure;
+
+UpstreamFailure FailureOfError(int code, const http::Response& response) {
+  UpstreamFailure failure{.kind = UpstreamFailure::Kind::kUnusable,
+                          .cause = absl::StrCat("error_", code)};
+  switch (code) {
+    case 4:   // Authentication failed.
+    case 6:   // Invalid parameters: no such user.
+    case 7:   // Invalid resource.
+    case 9:   // Invalid session key.
+    case 10:  // Invalid API key.
+    case 17:  // The user hides the recent listening.
+    case 26:  // The API key is suspended.
+      failure.kind = UpstreamFailure::Kind::kRejected;
+      break;
+    case 8:   // Operation failed.
+    case 11:  // Service offline.
+    case 16:  // Temporarily unavailable.
+      failure.kind = UpstreamFailure::Kind::kTransient;
+      break;
+    case 29:  // Rate limit exceeded.
+      failure.kind = UpstreamFailure::Kind::kRateLimited;
+      failure.retry_after = ingest::ReadRetryAfter(response);
+      break;
+    default:
+      // The others blame the request itself, which would be the same again.
+      break;
+  }
+  return failure;
+}
+
+// The body is judged before the status: errors come with any status, 200 included.
+std::variant<ingest::Page, UpstreamFailure> Judge(const http::Response& response, absl::Time now) {
+  auto answer = ParseRecentTracks(response.body, now);
+  if (const auto* error = std::get_if<ApiError>(&answer)) {
+    return FailureOfError(error->code, response);
+  }
+  if (response.status != 200) return ingest::FailureOfStatus(response);
+  if (auto* page = std::get_if<ingest::Page>(&answer)) return std::move(*page);
+  return UpstreamFailure{.kind = UpstreamFailure::Kind::kTransient, .cause = "not_a_page"};
+}
+
+}  // namespace
+
+const ingest::SourceProfile& LastfmSource::profile() const {
+  static constexpr ingest::SourceProfile kProfile{
+      .source = songs::v1::SOURCE_LASTFM,
+      .name = "lastfm",
+      .key_missing_code = errors::v1::ERROR_CODE_LASTFM_KEY_MISSING,
+      .key_missing_text = "No Last.fm API key found",
+      .key_missing_detail = "Add Last.fm API key and username",
+      .failed_text = "Last.fm API error",
+      .rejected_code = errors::v1::ERROR_CODE_LASTFM_REJECTED,
+      .rejected_detail = "Verify credentials are correct",
+      .unavailable_code = errors::v1::ERROR_CODE_LASTFM_UNAVAILABLE,
+  };
+  return kProfile;
+}
+
+absl::Status LastfmSource::CheckCredential(const ingest::Credential& credential) const {
+  if (!credential.account.empty()) return absl::OkStatus();
+  return Error(errors::v1::ERROR_CODE_LASTFM_USERNAME_MISSING, "No Last.fm username found",
+               "Update Last.fm API key with username");
+}
+
+std::variant<ingest::Page, UpstreamFailure> LastfmSource::FetchPage(
+    const ingest::Credential& credential, const ingest::Question& question) {
+  http::Request request;
+  // The address holds the key: it is never logged.
+  request.url = absl::StrCat(api_url_, "/2.0/?",
+                             http::MakeQuery({{"method", "user.getrecenttracks"},
+                                              {"user", credential.account},
+                                              {"api_key", std::string(credential.key.Reveal())},
+                                              {"format", "json"},
+                                              {"extended", "1"},
+                                              {"limit", absl::StrCat(question.limit)}}));
+  request.deadline = question.deadline;
+  request.cancelled = question.cancelled;
+  const absl::StatusOr<http::Response> response = client_.Get(request);
+  if (!response.ok()) return ingest::FailureWithoutAnswer(response.status());
+  return Judge(*response, clock_.Now());
+}
+
+}  // namespace playlog::lastfm_ingest
