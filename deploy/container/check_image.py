@@ -25,6 +25,16 @@ def run(command, **options):
     subprocess.run(command, check=True, **options)
 
 
+def remove(root):
+    """Removes a stage's folder, but nothing through a mount that an interrupted run left in it."""
+    with open("/proc/mounts", encoding="utf-8") as file:
+        mounts = [line.split()[1] for line in file]
+    for mount in mounts:
+        if mount.startswith(f"{root}/"):
+            run(["umount", "-l", mount])
+    shutil.rmtree(root, ignore_errors=True)
+
+
 def instructions(path):
     """Yields (INSTRUCTION, arguments) with continued lines joined and comments left out."""
     with open(path, encoding="utf-8") as file:
@@ -100,9 +110,10 @@ class Stage:
 
     def execute(self, command, extra=None, **options):
         """Runs a command in this root as its user, with /proc and /dev while it lasts."""
-        mounts = [f"{self.root}/{name}" for name in ("proc", "dev") if
-                  os.path.isdir(f"{self.root}/{name}")]
+        mounts = [f"{self.root}/{name}" for name in ("proc", "dev")]
         for mount in mounts:
+            # A container engine makes them where an image has none.
+            os.makedirs(mount, exist_ok=True)
             run(["mount", "--bind", f"/{os.path.basename(mount)}", mount])
         try:
             environment = {**self.environment, **(extra or {})}
@@ -135,7 +146,7 @@ class Builder:
     def on_from(self, rest):
         image, _, name = re.sub(r"\$\{(\w+)\}", lambda m: self.arguments[m[1]], rest).partition(" AS ")
         root = os.path.join(self.work, f"stage-{name}")
-        shutil.rmtree(root, ignore_errors=True)
+        remove(root)
         os.makedirs(root)
         if image.startswith("debian:bookworm-"):
             bare_debian(self.work, root)
@@ -226,7 +237,7 @@ def main():
                for folder, _, names in os.walk(builder.stages["playlog"].root) for name in names)
     print(f"every step works; the image holds {size / 1e6:.0f} MB")
     for stage in builder.stages.values():
-        shutil.rmtree(stage.root)
+        remove(stage.root)
 
 
 if __name__ == "__main__":
