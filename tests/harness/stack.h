@@ -1,0 +1,94 @@
+#ifndef PLAYLOG_TESTS_HARNESS_STACK_H_
+#define PLAYLOG_TESTS_HARNESS_STACK_H_
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/testing/certificates.h"
+#include "common/testing/postgres.h"
+#include "common/testing/temporary_directory.h"
+#include "tests/harness/child_process.h"
+#include "tests/standins/control_client.h"
+
+namespace playlog::harness {
+
+struct StackOptions {
+  // Freed memory that AddressSanitizer keeps back to find its use. A test of memory's growth wants
+  // little, since to such a test it looks like a leak.
+  int quarantine_mib = 32;
+  bool reflection = false;
+};
+
+// The whole system as deploy/up runs it: the five real programs and the stand-ins as processes of
+// their own, a database with a role and a schema for each service, certificates and secrets. gRPC
+// goes over Unix sockets in a folder of the stack's own. What cannot be set up ends the test
+// program with a message. The functions that start and end processes are for the main thread; the
+// others are safe from any.
+class Stack {
+ public:
+  explicit Stack(const StackOptions& options = {});
+  // Kills what runs.
+  ~Stack();
+  Stack(const Stack&) = delete;
+  Stack& operator=(const Stack&) = delete;
+
+  // The five services, in the order in which they start.
+  static const std::vector<std::string>& Services();
+
+  int http_port() const { return http_port_; }
+  const std::string& directory() const { return directory_.path(); }
+  std::string SocketOf(const std::string& service) const;
+  // With ca.pem, cert.pem and key.pem; `operator` has one too.
+  std::string TlsDirectoryOf(const std::string& service) const;
+  const testing::TestDatabase& database() const { return database_; }
+  const standins::ControlClient& standins() const { return *standins_; }
+
+  // A service's process, or that of `standins`.
+  ChildProcess& process(const std::string& service) const { return *processes_.at(service); }
+  // Sends the signal and waits until the process has ended; returns how.
+  int End(const std::string& service, int signal);
+  // Starts a service that has ended, or the stand-ins at the same port; the gateway gets another.
+  void Restart(const std::string& service);
+  // Runs a second process of a service with further flags, which win over the usual ones, until it
+  // ends or 20 s are over.
+  Finished RunApart(const std::string& service, const std::vector<std::string>& flags) const;
+  // Waits until the gateway says that everything is ready; false if it does not in time.
+  bool AwaitReady(absl::Duration time) const;
+
+  // The whole lines that a service has logged from a position of its log on; moves the position.
+  std::vector<std::string> LogLines(const std::string& service, std::size_t& position) const;
+
+  // Fails the running test for each process that has ended by itself and for each report of a
+  // sanitizer or of an uncaught exception, each told once.
+  void CheckHealth();
+  // Ends everything with SIGTERM and fails the running test unless each process leaves with 0.
+  void StopAndCheck();
+
+ private:
+  void MakeSecrets();
+  void MakeSchemas();
+  void StartStandins();
+  void Start(const std::string& service);
+  std::vector<std::string> WordsFor(const std::string& service) const;
+  int AwaitPort(const std::string& name);
+  [[noreturn]] void Fail(const std::string& what) const;
+
+  const StackOptions options_;
+  const testing::TemporaryDirectory directory_;
+  const testing::TestAuthority authority_;
+  const testing::TestDatabase database_;
+  std::map<std::string, std::unique_ptr<ChildProcess>> processes_;
+  std::map<std::string, std::size_t> errors_told_;
+  std::unique_ptr<standins::ControlClient> standins_;
+  int standins_port_ = 0;
+  std::atomic<int> http_port_ = 0;
+};
+
+}  // namespace playlog::harness
+
+#endif  // PLAYLOG_TESTS_HARNESS_STACK_H_
