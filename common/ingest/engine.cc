@@ -17,6 +17,8 @@ namespace {
 // How often a wait looks whether anybody still wants the result.
 constexpr absl::Duration kWaitSlice = absl::Milliseconds(100);
 constexpr absl::Duration kStoreTimeout = absl::Seconds(1);
+// A try that ends so shortly before the deadline was ended by it: timers count milliseconds.
+constexpr absl::Duration kDeadlineSlack = absl::Milliseconds(20);
 
 double RealRandom() {
   thread_local absl::InsecureBitGen generator;
@@ -170,7 +172,7 @@ absl::Status Engine::AfterFailure(const UpstreamFailure& failure, Attempts& atte
     case UpstreamFailure::Kind::kTransient:
       break;
   }
-  if (clock_.Now() >= attempts.deadline) return TooLate();
+  if (clock_.Now() >= attempts.deadline - kDeadlineSlack) return TooLate();
   if (++attempts.failures >= options_.max_tries) return Unavailable();
   const absl::Duration pause =
       options_.first_pause * (1 << (attempts.failures - 1)) * (0.5 + random_());

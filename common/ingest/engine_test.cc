@@ -95,7 +95,7 @@ class FakeSource final : public Source {
   // Uses up the time of a try as a server that hangs does.
   void AddHang() {
     Add([this](absl::Time deadline) {
-      clock_.Advance(std::min(absl::Seconds(10), deadline - clock_.Now()));
+      clock_.Advance(std::min(absl::Seconds(10), deadline - clock_.Now() - absl::Milliseconds(1)));
       return Fail(kTransient);
     });
   }
