@@ -1,6 +1,7 @@
 #include "common/db/migrate.h"
 
 #include <openssl/evp.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <map>
@@ -64,6 +65,13 @@ absl::StatusOr<std::vector<Migration>> ReadFiles(std::span<const EmbeddedFile> f
   return migrations;
 }
 
+bool GivesUp(const MigrateOptions& options) {
+  sigset_t pending;
+  sigpending(&pending);
+  return absl::Now() >= options.deadline || sigismember(&pending, SIGTERM) == 1 ||
+         sigismember(&pending, SIGINT) == 1;
+}
+
 class Migrator {
  public:
   Migrator(const MigrateOptions& options, pqxx::connection& connection)
@@ -111,7 +119,7 @@ class Migrator {
             "SELECT pg_try_advisory_lock(hashtextextended('playlog.migrate.' || $1, 0))", schema_);
         if (row[0].as<bool>()) return absl::OkStatus();
       }
-      if (absl::Now() >= options_.deadline || (options_.give_up && options_.give_up())) {
+      if (GivesUp(options_)) {
         return Error(errors::v1::ERROR_CODE_UNAVAILABLE,
                      "another process is still migrating the database");
       }
@@ -198,7 +206,7 @@ absl::Status Migrate(const MigrateOptions& options) {
       return absl::FailedPreconditionError(absl::StrCat("cannot migrate: ", exception.what()));
     }
     if (!told) Log(Severity::kWarning, "waiting_for_database", {{"error", error}});
-    if (absl::Now() >= options.deadline || (options.give_up && options.give_up())) {
+    if (GivesUp(options)) {
       return Error(errors::v1::ERROR_CODE_UNAVAILABLE,
                    absl::StrCat("PostgreSQL cannot be reached: ", error));
     }

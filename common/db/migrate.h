@@ -1,7 +1,6 @@
 #ifndef PLAYLOG_COMMON_DB_MIGRATE_H_
 #define PLAYLOG_COMMON_DB_MIGRATE_H_
 
-#include <functional>
 #include <span>
 #include <string_view>
 
@@ -21,10 +20,9 @@ struct MigrateOptions {
   // any number of statements and none that begins or ends a transaction. Once it has been applied
   // anywhere it never changes.
   std::span<const EmbeddedFile> files;
-  // When to give up waiting for PostgreSQL, or for another process that is migrating.
+  // When to give up waiting for PostgreSQL, or for another process that is migrating. A SIGTERM or
+  // SIGINT that is blocked and pending gives up too, since nobody else looks at it yet.
   absl::Time deadline = absl::InfiniteFuture();
-  // Asked while waiting: true gives up. May be empty.
-  std::function<bool()> give_up = nullptr;
 };
 
 // Waits for PostgreSQL, refuses a server whose settings could lose acknowledged writes, and applies

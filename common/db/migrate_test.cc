@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <thread>
 #include <vector>
@@ -92,12 +93,27 @@ TEST(Migrate, RefusesAServerThatMayLoseWrites) {
   EXPECT_THAT(status.message(), AllOf(HasSubstr("synchronous_commit"), HasSubstr("'on'")));
 }
 
-TEST(Migrate, StopsWaitingForAServerWhenTold) {
-  EXPECT_THAT(Migrate({.url = Secret("host=/nowhere user=x"),
-                       .schema = "room",
-                       .files = {},
-                       .give_up = [] { return true; }}),
+absl::Status MigrateOnNoServer(absl::Time deadline) {
+  return Migrate(
+      {.url = Secret("host=/nowhere user=x"), .schema = "room", .files = {}, .deadline = deadline});
+}
+
+TEST(Migrate, StopsWaitingForAServerAtTheDeadline) {
+  EXPECT_THAT(MigrateOnNoServer(absl::Now() + absl::Milliseconds(150)),
               ErrorIs(errors::v1::ERROR_CODE_UNAVAILABLE));
+}
+
+TEST(Migrate, StopsWaitingForAServerAtASignalToStop) {
+  sigset_t stop;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &stop, nullptr);
+  pthread_kill(pthread_self(), SIGTERM);
+  EXPECT_THAT(MigrateOnNoServer(absl::InfiniteFuture()),
+              ErrorIs(errors::v1::ERROR_CODE_UNAVAILABLE));
+  int taken = 0;
+  sigwait(&stop, &taken);
+  pthread_sigmask(SIG_UNBLOCK, &stop, nullptr);
 }
 
 }  // namespace

@@ -51,6 +51,7 @@ max_wal_size = 256MB
 autovacuum_naptime = 10s
 logging_collector = off
 jit = off
+recovery_init_sync_method = syncfs
 )";
 
 [[noreturn]] void Fail(const std::string& what) {

@@ -1,0 +1,123 @@
+#ifndef PLAYLOG_SERVICES_SONG_STORE_FAKE_STORE_H_
+#define PLAYLOG_SERVICES_SONG_STORE_FAKE_STORE_H_
+
+#include <google/protobuf/util/time_util.h>
+
+#include <map>
+#include <string>
+#include <tuple>
+
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "common/base/error.h"
+#include "services/song_store/store.h"
+
+namespace playlog::song_store {
+
+// The store in memory, for tests.
+class FakeSongStore final : public SongStore {
+ public:
+  absl::StatusOr<UpsertCounts> Upsert(const Batch& batch, absl::Time deadline) override {
+    const absl::MutexLock lock(&mutex_);
+    if (absl::Now() >= deadline) return TooLate();
+    UpsertCounts counts;
+    for (const KeyedPlay& keyed : batch.plays) {
+      const Key key{batch.user_id, keyed.played_at, keyed.digest};
+      const auto known = plays_.find(key);
+      if (known == plays_.end()) {
+        plays_[key] = Stored{++last_id_, batch.source, keyed.play};
+        ++counts.inserted;
+      } else {
+        ++(Complete(known->second.play, keyed.play) ? counts.updated : counts.unchanged);
+      }
+    }
+    return counts;
+  }
+
+  absl::Status Read(const Query& query, absl::Time deadline,
+                    google::protobuf::RepeatedPtrField<songs::v1::Song>& songs) override {
+    const absl::MutexLock lock(&mutex_);
+    if (absl::Now() >= deadline) return TooLate();
+    std::map<std::pair<std::int64_t, std::int64_t>, songs::v1::Song> ordered;
+    for (const auto& [key, stored] : plays_) {
+      const std::int64_t played_at_us = absl::ToUnixMicros(std::get<absl::Time>(key));
+      if (std::get<0>(key) != query.user_id) continue;
+      if (query.source != songs::v1::SOURCE_UNSPECIFIED && query.source != stored.source) continue;
+      const std::pair place(played_at_us, stored.id);
+      if (query.after.has_value() &&
+          place >= std::pair(query.after->played_at_us, query.after->id)) {
+        continue;
+      }
+      ordered[place] = MakeSong(stored, played_at_us);
+    }
+    int left = query.limit;
+    for (auto song = ordered.rbegin(); song != ordered.rend() && left > 0; ++song, --left) {
+      *songs.Add() = std::move(song->second);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::int64_t> Erase(std::int64_t user_id, int limit,
+                                     absl::Time deadline) override {
+    const absl::MutexLock lock(&mutex_);
+    if (absl::Now() >= deadline) return TooLate();
+    std::int64_t erased = 0;
+    for (auto play = plays_.begin(); play != plays_.end() && erased < limit;) {
+      const bool mine = std::get<0>(play->first) == user_id;
+      play = mine ? plays_.erase(play) : std::next(play);
+      erased += mine ? 1 : 0;
+    }
+    return erased;
+  }
+
+ private:
+  using Key = std::tuple<std::int64_t, absl::Time, std::string>;
+  struct Stored {
+    std::int64_t id;
+    songs::v1::Source source;
+    songs::v1::Play play;
+  };
+
+  static songs::v1::Song MakeSong(const Stored& stored, std::int64_t played_at_us) {
+    using Song = songs::v1::Song;
+    const songs::v1::Play& play = stored.play;
+    Song song;
+    song.set_id(stored.id);
+    song.set_source(stored.source);
+    *song.mutable_played_at() =
+        google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(played_at_us);
+    song.set_title(play.title());
+    song.set_artist(play.artist());
+    song.set_album(play.album());
+    song.set_album_thumbnail(play.album_thumbnail());
+    song.set_track_url(play.track_url());
+    song.set_artists_url(play.artists_url());
+    song.set_duration_ms(play.duration_ms());
+    song.set_loved(play.loved());
+    song.set_streamable(play.streamable());
+    const auto set_if_known = [&song](const std::string& text, std::string* (Song::*field)()) {
+      if (!text.empty()) *(song.*field)() = text;
+    };
+    set_if_known(play.artist_lastfm_url(), &Song::mutable_artist_lastfm_url);
+    set_if_known(play.track_mbid(), &Song::mutable_track_mbid);
+    set_if_known(play.artist_mbid(), &Song::mutable_artist_mbid);
+    set_if_known(play.album_mbid(), &Song::mutable_album_mbid);
+    set_if_known(play.album_thumbnail_small(), &Song::mutable_album_thumbnail_small);
+    set_if_known(play.album_thumbnail_medium(), &Song::mutable_album_thumbnail_medium);
+    set_if_known(play.album_thumbnail_large(), &Song::mutable_album_thumbnail_large);
+    set_if_known(play.album_thumbnail_extralarge(), &Song::mutable_album_thumbnail_extralarge);
+    return song;
+  }
+
+  static absl::Status TooLate() {
+    return Error(errors::v1::ERROR_CODE_DEADLINE_EXCEEDED, "The store did not answer in time");
+  }
+
+  absl::Mutex mutex_;
+  std::map<Key, Stored> plays_ ABSL_GUARDED_BY(mutex_);
+  std::int64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace playlog::song_store
+
+#endif  // PLAYLOG_SERVICES_SONG_STORE_FAKE_STORE_H_

@@ -1,0 +1,242 @@
+#include "services/song_store/postgres_store.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "common/base/status_macros.h"
+#include "common/base/strings.h"
+
+namespace playlog::song_store {
+namespace {
+
+using songs::v1::Play;
+using songs::v1::Song;
+
+std::string Join(const std::vector<std::string>& parts, const char* separator) {
+  return absl::StrJoin(parts, separator);
+}
+
+// The condition under which a reader would see `newer` complete plays' row `known`, as Complete
+// does.
+std::string Differs(const std::string& newer) {
+  std::vector<std::string> conditions = {
+      "(newer.duration_ms <> 0 AND newer.duration_ms <> known.duration_ms)",
+      "newer.loved <> coalesce(known.loved, false)",
+      "newer.streamable <> coalesce(known.streamable, false)"};
+  for (const TextField& field : TextFields()) {
+    conditions.push_back(
+        absl::StrReplaceAll("(newer.@ <> '' AND newer.@ <> known.@)", {{"@", ToAbsl(field.name)}}));
+  }
+  return absl::StrReplaceAll(Join(conditions, " OR "), {{"newer.", newer + "."}});
+}
+
+std::string Assignments() {
+  std::vector<std::string> assignments = {
+      "duration_ms = coalesce(nullif(excluded.duration_ms, 0), known.duration_ms)",
+      "loved = coalesce(excluded.loved, known.loved)",
+      "streamable = coalesce(excluded.streamable, known.streamable)"};
+  for (const TextField& field : TextFields()) {
+    assignments.push_back(absl::StrReplaceAll("@ = coalesce(nullif(excluded.@, ''), known.@)",
+                                              {{"@", ToAbsl(field.name)}}));
+  }
+  return Join(assignments, ", ");
+}
+
+// One statement stores a batch. It first finds which plays are new or tell something new, so that
+// the others are neither locked nor written and use up no id; only those are inserted, in the order
+// of their key. The probe is a subquery with a limit, because a join could read the user's whole
+// history. Between the probe and the insert another batch may bring the same play, which is why the
+// conflict is resolved by the same rules once more. The batch's id is drawn first and its row is
+// written last, when it is known what changed.
+std::string UpsertSql() {
+  std::vector<std::string> columns = {"played_at",  "digest", "duration_ms", "loved",
+                                      "streamable", "title",  "artist"};
+  std::vector<std::string> arrays = {"$4::timestamptz[]", "$5::bytea[]",   "$6::integer[]",
+                                     "$7::boolean[]",     "$8::boolean[]", "$9::text[]",
+                                     "$10::text[]"};
+  for (const TextField& field : TextFields()) {
+    columns.emplace_back(field.name);
+    arrays.push_back(absl::StrCat("$", columns.size() + 3, "::text[]"));
+  }
+  constexpr char sql[] = R"sql(
+WITH incoming AS MATERIALIZED (
+  SELECT * FROM unnest(@ARRAYS) AS incoming (@COLUMNS)
+), changed AS MATERIALIZED (
+  SELECT incoming.* FROM incoming
+  LEFT JOIN LATERAL (
+    SELECT * FROM plays
+    WHERE plays.user_id = $1 AND plays.played_at = incoming.played_at
+      AND plays.digest = incoming.digest
+    LIMIT 1
+  ) AS known ON true
+  WHERE known.id IS NULL OR @DIFFERS_FROM_INCOMING
+), drawn AS MATERIALIZED (
+  SELECT nextval('batches_id_seq') AS batch_id WHERE EXISTS (SELECT FROM changed)
+), written AS (
+  INSERT INTO plays AS known (user_id, source, batch_id, @COLUMNS)
+  SELECT $1, $2, drawn.batch_id, changed.* FROM changed CROSS JOIN drawn
+  ORDER BY changed.played_at, changed.digest
+  ON CONFLICT (user_id, played_at, digest) DO UPDATE SET @ASSIGNMENTS
+  WHERE @DIFFERS_FROM_EXCLUDED
+  RETURNING known.xmax = 0 AS is_new  -- a row that was updated has been locked before
+), counted AS (
+  SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is_new) AS updated
+  FROM written
+), recorded AS (
+  INSERT INTO batches (id, user_id, source, origin, inserted, updated) OVERRIDING SYSTEM VALUE
+  SELECT drawn.batch_id, $1, $2, $3, inserted, updated FROM counted CROSS JOIN drawn
+  WHERE inserted + updated > 0
+)
+SELECT inserted, updated FROM counted)sql";
+  return absl::StrReplaceAll(sql, {{"@ARRAYS", Join(arrays, ", ")},
+                                   {"@COLUMNS", Join(columns, ", ")},
+                                   {"@ASSIGNMENTS", Assignments()},
+                                   {"@DIFFERS_FROM_INCOMING", Differs("incoming")},
+                                   {"@DIFFERS_FROM_EXCLUDED", Differs("excluded")}});
+}
+
+// The order is the index's, which has no id: PostgreSQL reads the index backwards and sorts the
+// plays of one instant among themselves by their id (an incremental sort), so a page costs its own
+// songs and those of the instant at which it begins.
+#define PLAYLOG_SELECT_SONGS                                                             \
+  "SELECT id, title, artist, album, played_at, album_thumbnail, track_url, artists_url," \
+  " duration_ms, source, artist_lastfm_url, track_mbid, artist_mbid, album_mbid, loved," \
+  " streamable, album_thumbnail_small, album_thumbnail_medium, album_thumbnail_large,"   \
+  " album_thumbnail_extralarge FROM plays WHERE user_id = $1"
+#define PLAYLOG_NEWEST_FIRST " ORDER BY played_at DESC, id DESC LIMIT $2"
+// The first comparison is implied by the second; it alone can bound the scan of the index.
+#define PLAYLOG_AFTER " AND played_at <= $3 AND (played_at, id) < ($3, $4)"
+
+constexpr db::Statement kReadFirst{"read_first", PLAYLOG_SELECT_SONGS PLAYLOG_NEWEST_FIRST};
+constexpr db::Statement kReadAfter{"read_after",
+                                   PLAYLOG_SELECT_SONGS PLAYLOG_AFTER PLAYLOG_NEWEST_FIRST};
+constexpr db::Statement kReadSourceFirst{
+    "read_source_first", PLAYLOG_SELECT_SONGS " AND source = $3" PLAYLOG_NEWEST_FIRST};
+constexpr db::Statement kReadSourceAfter{"read_source_after", PLAYLOG_SELECT_SONGS PLAYLOG_AFTER
+                                         " AND source = $5" PLAYLOG_NEWEST_FIRST};
+
+constexpr db::Statement kErasePlays{"erase_plays", R"sql(
+DELETE FROM plays WHERE user_id = $1 AND ctid = ANY (ARRAY(
+  SELECT ctid FROM plays WHERE user_id = $1 ORDER BY played_at, digest LIMIT $2 FOR UPDATE)))sql"};
+constexpr db::Statement kEraseBatches{"erase_batches", R"sql(
+DELETE FROM batches WHERE user_id = $1 AND id = ANY (ARRAY(
+  SELECT id FROM batches WHERE user_id = $1 ORDER BY id LIMIT $2)))sql"};
+
+void Assign(const db::Row& row, std::size_t column, std::string* text) {
+  const std::string_view value = row.Text(column);
+  text->assign(value.data(), value.size());
+}
+
+// A text that is not known is unset in the fields that can be unset.
+void AssignIfKnown(const db::Row& row, std::size_t column, Song& song,
+                   std::string* (Song::*field)()) {
+  if (!row.Text(column).empty()) Assign(row, column, (song.*field)());
+}
+
+void ReadSong(const db::Row& row, Song& song) {
+  song.set_id(row.Int64(0));
+  Assign(row, 1, song.mutable_title());
+  Assign(row, 2, song.mutable_artist());
+  Assign(row, 3, song.mutable_album());
+  const std::int64_t micros = absl::ToUnixMicros(row.Time(4));
+  const std::int64_t micros_of_second = ((micros % 1'000'000) + 1'000'000) % 1'000'000;
+  song.mutable_played_at()->set_seconds((micros - micros_of_second) / 1'000'000);
+  song.mutable_played_at()->set_nanos(static_cast<std::int32_t>(micros_of_second * 1'000));
+  Assign(row, 5, song.mutable_album_thumbnail());
+  Assign(row, 6, song.mutable_track_url());
+  Assign(row, 7, song.mutable_artists_url());
+  song.set_duration_ms(row.Int32(8));
+  song.set_source(static_cast<songs::v1::Source>(row.Int32(9)));
+  AssignIfKnown(row, 10, song, &Song::mutable_artist_lastfm_url);
+  AssignIfKnown(row, 11, song, &Song::mutable_track_mbid);
+  AssignIfKnown(row, 12, song, &Song::mutable_artist_mbid);
+  AssignIfKnown(row, 13, song, &Song::mutable_album_mbid);
+  song.set_loved(row.Bool(14));
+  song.set_streamable(row.Bool(15));
+  AssignIfKnown(row, 16, song, &Song::mutable_album_thumbnail_small);
+  AssignIfKnown(row, 17, song, &Song::mutable_album_thumbnail_medium);
+  AssignIfKnown(row, 18, song, &Song::mutable_album_thumbnail_large);
+  AssignIfKnown(row, 19, song, &Song::mutable_album_thumbnail_extralarge);
+}
+
+std::vector<db::Param> UpsertParams(const Batch& batch) {
+  db::Array played_at, digest, duration_ms, loved, streamable, title, artist;
+  for (const KeyedPlay& keyed : batch.plays) {
+    const Play& play = keyed.play;
+    played_at.Add(keyed.played_at);
+    digest.Add(db::Bytes{keyed.digest});
+    duration_ms.Add(play.duration_ms());
+    play.has_loved() ? loved.Add(play.loved()) : loved.AddNull();
+    play.has_streamable() ? streamable.Add(play.streamable()) : streamable.AddNull();
+    title.Add(play.title());
+    artist.Add(play.artist());
+  }
+  std::vector<db::Param> params;
+  params.reserve(10 + TextFields().size());
+  params.emplace_back(batch.user_id);
+  params.emplace_back(static_cast<int>(batch.source));
+  params.emplace_back(batch.origin);
+  for (db::Array* array :
+       {&played_at, &digest, &duration_ms, &loved, &streamable, &title, &artist}) {
+    params.emplace_back(std::move(*array));
+  }
+  for (const TextField& field : TextFields()) {
+    db::Array values;
+    for (const KeyedPlay& keyed : batch.plays) values.Add((keyed.play.*field.get)());
+    params.emplace_back(std::move(values));
+  }
+  return params;
+}
+
+}  // namespace
+
+absl::StatusOr<UpsertCounts> PostgresSongStore::Upsert(const Batch& batch, absl::Time deadline) {
+  static const std::string sql = UpsertSql();
+  static const db::Statement statement{"upsert_songs", sql};
+  if (batch.plays.empty()) return UpsertCounts();
+  PLAYLOG_ASSIGN_OR_RETURN(const db::Rows rows, pool_.QueryParams(deadline, db::Effect::kIdempotent,
+                                                                  statement, UpsertParams(batch)));
+  UpsertCounts counts;
+  counts.inserted = rows[0].Int32(0);
+  counts.updated = rows[0].Int32(1);
+  counts.unchanged = static_cast<int>(batch.plays.size()) - counts.inserted - counts.updated;
+  return counts;
+}
+
+absl::Status PostgresSongStore::Read(const Query& query, absl::Time deadline,
+                                     google::protobuf::RepeatedPtrField<Song>& songs) {
+  const bool any_source = query.source == songs::v1::SOURCE_UNSPECIFIED;
+  std::vector<db::Param> params = {query.user_id, query.limit};
+  if (query.after.has_value()) {
+    params.emplace_back(absl::FromUnixMicros(query.after->played_at_us));
+    params.emplace_back(query.after->id);
+  }
+  if (!any_source) params.emplace_back(static_cast<int>(query.source));
+  const db::Statement& statement = query.after.has_value()
+                                       ? (any_source ? kReadAfter : kReadSourceAfter)
+                                       : (any_source ? kReadFirst : kReadSourceFirst);
+  PLAYLOG_ASSIGN_OR_RETURN(const db::Rows rows,
+                           pool_.QueryParams(deadline, db::Effect::kIdempotent, statement, params));
+  songs.Reserve(songs.size() + static_cast<int>(rows.size()));
+  for (const db::Row row : rows) ReadSong(row, *songs.Add());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::int64_t> PostgresSongStore::Erase(std::int64_t user_id, int limit,
+                                                      absl::Time deadline) {
+  PLAYLOG_ASSIGN_OR_RETURN(const db::Rows plays, pool_.Query(deadline, db::Effect::kIdempotent,
+                                                             kErasePlays, user_id, limit));
+  const auto erased = static_cast<std::int64_t>(plays.affected());
+  if (erased == limit) return erased;
+  while (true) {
+    PLAYLOG_ASSIGN_OR_RETURN(const db::Rows batches, pool_.Query(deadline, db::Effect::kIdempotent,
+                                                                 kEraseBatches, user_id, limit));
+    if (static_cast<int>(batches.affected()) < limit) return erased;
+  }
+}
+
+}  // namespace playlog::song_store

@@ -1,0 +1,137 @@
+#include "services/song_store/postgres_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/testing/matchers.h"
+#include "services/song_store/testing.h"
+
+namespace playlog::song_store {
+namespace {
+
+using ::playlog::testing::IsOkAndHolds;
+using songs::v1::Play;
+using songs::v1::SOURCE_LASTFM;
+using songs::v1::SOURCE_SPOTIFY;
+
+std::vector<Play> Plays(int count) {
+  std::vector<Play> plays;
+  for (int i = 0; i < count; ++i) {
+    plays.push_back(PlayAt(std::int64_t{1'000'000} * i, absl::StrCat("Title ", i)));
+  }
+  return plays;
+}
+
+TEST(PostgresSongStore, WritesNothingWhenNothingIsNew) {
+  PostgresFixture fixture;
+  const Batch batch = BatchOf(Plays(100), 1, SOURCE_SPOTIFY);
+  ASSERT_THAT(fixture.store().Upsert(batch, Soon()), IsOkAndHolds(UpsertCounts{.inserted = 100}));
+  const std::string rows =
+      "SELECT md5(string_agg(concat(ctid, xmin, xmax, plays), ',' ORDER BY id)) FROM"
+      " song_store.plays";
+  const std::string sequences =
+      "SELECT concat((SELECT last_value FROM song_store.plays_id_seq), ' ',"
+      " (SELECT last_value FROM song_store.batches_id_seq), ' ',"
+      " (SELECT count(*) FROM song_store.batches))";
+  const std::string rows_before = fixture.database().Execute(rows);
+  EXPECT_EQ(fixture.database().Execute(sequences), "100 1 1");
+  // A transaction that writes takes a number. The server's own housekeeping may take one too, hence
+  // more than one try.
+  const std::string number = "SELECT pg_snapshot_xmax(pg_current_snapshot())";
+  bool wrote_nothing = false;
+  for (int i = 0; i < 5 && !wrote_nothing; ++i) {
+    const std::string before = fixture.database().Execute(number);
+    ASSERT_THAT(fixture.store().Upsert(batch, Soon()),
+                IsOkAndHolds(UpsertCounts{.unchanged = 100}));
+    wrote_nothing = fixture.database().Execute(number) == before;
+  }
+  EXPECT_TRUE(wrote_nothing);
+  EXPECT_EQ(fixture.database().Execute(rows), rows_before);
+  EXPECT_EQ(fixture.database().Execute(sequences), "100 1 1");
+}
+
+TEST(PostgresSongStore, WritesOnlyWhatIsNewOrDiffers) {
+  PostgresFixture fixture;
+  std::vector<Play> plays = Plays(10);
+  ASSERT_TRUE(fixture.store().Upsert(BatchOf(plays, 1, SOURCE_SPOTIFY), Soon()).ok());
+  plays[3].set_album("Album");
+  plays.push_back(PlayAt(77, "New"));
+  EXPECT_THAT(fixture.store().Upsert(BatchOf(plays, 1, SOURCE_LASTFM), Soon()),
+              IsOkAndHolds(UpsertCounts{.inserted = 1, .updated = 1, .unchanged = 9}));
+  EXPECT_EQ(fixture.database().Execute(
+                "SELECT string_agg(concat_ws(':', id, user_id, source, origin, inserted, updated),"
+                " ' ' ORDER BY id) FROM song_store.batches"),
+            "1:1:1:fetch:10:0 2:1:2:fetch:1:1");
+  // A play keeps the batch and the source that brought it first.
+  EXPECT_EQ(fixture.database().Execute(
+                "SELECT string_agg(DISTINCT concat_ws(':', title, batch_id, source), ' ') FROM"
+                " song_store.plays WHERE title IN ('New', 'Title 3')"),
+            "New:2:2 Title 3:1:1");
+}
+
+TEST(PostgresSongStore, ErasesTheBatchesToo) {
+  PostgresFixture fixture;
+  ASSERT_TRUE(fixture.store().Upsert(BatchOf(Plays(3), 1, SOURCE_SPOTIFY), Soon()).ok());
+  ASSERT_TRUE(fixture.store().Upsert(BatchOf(Plays(3), 2, SOURCE_SPOTIFY), Soon()).ok());
+  ASSERT_THAT(fixture.store().Erase(1, 100, Soon()), IsOkAndHolds(3));
+  EXPECT_EQ(fixture.database().Execute("SELECT string_agg(user_id::text, ',') FROM"
+                                       " song_store.batches"),
+            "2");
+}
+
+TEST(PostgresSongStore, ReadsAPageOfALongHistoryThroughTheIndex) {
+  PostgresFixture fixture;
+  for (int i = 0; i < 10; ++i) {
+    std::vector<Play> plays;
+    for (int j = 0; j < 1000; ++j)
+      plays.push_back(PlayAt(std::int64_t{1'000'000} * (i * 1000 + j), "Title"));
+    ASSERT_TRUE(fixture.store().Upsert(BatchOf(plays, 1, SOURCE_SPOTIFY), Soon()).ok());
+  }
+  fixture.database().Execute("ANALYZE song_store.plays");
+  const std::string plan = fixture.database().Execute(
+      "CREATE TEMP TABLE plan (line text); DO $$ DECLARE line text; BEGIN FOR line IN EXECUTE"
+      " 'EXPLAIN SELECT * FROM song_store.plays WHERE user_id = 1 AND played_at <="
+      " ''1970-01-01T01:00Z'' AND (played_at, id) < (''1970-01-01T01:00Z'', 5) ORDER BY played_at"
+      " DESC, id DESC LIMIT 50' LOOP INSERT INTO plan VALUES (line); END LOOP; END $$;"
+      " SELECT string_agg(line, E'\\n') FROM plan");
+  EXPECT_THAT(plan, ::testing::HasSubstr("Incremental Sort"));
+  EXPECT_THAT(plan, ::testing::HasSubstr("Index Scan Backward"));
+}
+
+TEST(PostgresSongStore, LosesNothingAndRecoversWhenTheServerIsKilled) {
+  testing::PostgresCluster cluster;
+  PostgresFixture fixture(cluster);
+  ASSERT_TRUE(fixture.store().Upsert(BatchOf(Plays(50), 1, SOURCE_SPOTIFY), Soon()).ok());
+  cluster.Kill();
+  cluster.Start();
+  absl::StatusOr<UpsertCounts> counts = absl::UnknownError("not tried");
+  const absl::Time limit = absl::Now() + absl::Seconds(5);
+  while (!counts.ok() && absl::Now() < limit) {
+    counts = fixture.store().Upsert(BatchOf(Plays(60), 1, SOURCE_SPOTIFY), Soon());
+  }
+  EXPECT_THAT(counts, IsOkAndHolds(UpsertCounts{.inserted = 10, .unchanged = 50}));
+}
+
+TEST(PostgresSongStore, AnswersByTheDeadlineWhenTheServerHangs) {
+  testing::PostgresCluster cluster;
+  PostgresFixture fixture(cluster);
+  const Batch batch = BatchOf(Plays(50), 1, SOURCE_SPOTIFY);
+  ASSERT_TRUE(fixture.store().Upsert(batch, Soon()).ok());
+  cluster.Pause();
+  const absl::Time deadline = absl::Now() + absl::Milliseconds(300);
+  EXPECT_FALSE(fixture.store().Upsert(batch, deadline).ok());
+  EXPECT_LT(absl::Now(), deadline + absl::Milliseconds(200));
+  cluster.Resume();
+  absl::StatusOr<UpsertCounts> counts = absl::UnknownError("not tried");
+  const absl::Time limit = absl::Now() + absl::Seconds(5);
+  while (!counts.ok() && absl::Now() < limit) counts = fixture.store().Upsert(batch, Soon());
+  EXPECT_THAT(counts, IsOkAndHolds(UpsertCounts{.unchanged = 50}));
+}
+
+}  // namespace
+}  // namespace playlog::song_store

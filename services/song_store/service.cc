@@ -1,0 +1,93 @@
+#include "services/song_store/service.h"
+
+#include "absl/time/clock.h"
+#include "common/base/error.h"
+#include "common/base/status_macros.h"
+#include "services/song_store/plays.h"
+#include "services/song_store/song_stream.h"
+
+namespace playlog::song_store {
+namespace {
+
+using songs::v1::EraseSongsRequest;
+using songs::v1::EraseSongsResponse;
+using songs::v1::GetStoredSongsRequest;
+using songs::v1::UpsertSongsRequest;
+using songs::v1::UpsertSongsResponse;
+
+constexpr int kPageSizeMax = 1000;
+constexpr int kPageSizeDefault = 50;
+constexpr int kEraseRun = 2000;
+
+}  // namespace
+
+grpc::ServerUnaryReactor* SongStoreService::UpsertSongs(grpc::CallbackServerContext* context,
+                                                        const UpsertSongsRequest* request,
+                                                        UpsertSongsResponse* response) {
+  return dispatcher_.Unary(
+      context, request, response,
+      [this](rpc::Call& call, const UpsertSongsRequest& r) { return UpsertSongs(call, r); });
+}
+
+grpc::ServerWriteReactor<SongStoreService::Part>* SongStoreService::GetStoredSongs(
+    grpc::CallbackServerContext* context, const GetStoredSongsRequest* request) {
+  return dispatcher_.Serve<Part>(
+      context, request,
+      [this](rpc::Call& call, const GetStoredSongsRequest& r) { return GetStoredSongs(call, r); });
+}
+
+grpc::ServerUnaryReactor* SongStoreService::EraseSongs(grpc::CallbackServerContext* context,
+                                                       const EraseSongsRequest* request,
+                                                       EraseSongsResponse* response) {
+  return dispatcher_.Unary(
+      context, request, response,
+      [this](rpc::Call& call, const EraseSongsRequest& r) { return EraseSongs(call, r); });
+}
+
+absl::StatusOr<UpsertSongsResponse> SongStoreService::UpsertSongs(
+    rpc::Call& call, const UpsertSongsRequest& request) {
+  PLAYLOG_ASSIGN_OR_RETURN(const Batch batch, MakeBatch(request));
+  PLAYLOG_ASSIGN_OR_RETURN(const UpsertCounts counts, store_.Upsert(batch, call.deadline));
+  UpsertSongsResponse response;
+  response.set_inserted(counts.inserted);
+  response.set_updated(counts.updated);
+  response.set_unchanged(counts.unchanged);
+  return response;
+}
+
+absl::StatusOr<std::unique_ptr<rpc::Stream<SongStoreService::Part>>>
+SongStoreService::GetStoredSongs(rpc::Call& call, const GetStoredSongsRequest& request) {
+  if (request.has_source() && !IsSource(request.source())) {
+    return InvalidField("source", "spotify or lastfm");
+  }
+  if (request.has_limit() && (request.limit() < 1 || request.limit() > kPageSizeMax)) {
+    return InvalidField("limit", "an integer from 1 to 1000");
+  }
+  SongStream::Options options{
+      .user_id = call.user_id, .source = request.source(), .first_deadline = call.deadline};
+  if (request.has_limit()) options.page_size = request.limit();
+  if (request.has_cursor()) {
+    options.after = cursors_.Decode(call.user_id, request.source(), request.cursor());
+    if (!options.after.has_value()) {
+      return InvalidField("cursor", "the `next` of an answer to the same request");
+    }
+    if (!options.page_size.has_value()) options.page_size = kPageSizeDefault;
+  }
+  return std::make_unique<SongStream>(store_, cursors_, options);
+}
+
+absl::StatusOr<EraseSongsResponse> SongStoreService::EraseSongs(rpc::Call& call,
+                                                                const EraseSongsRequest& request) {
+  if (request.user_id() <= 0) return InvalidField("user_id", "an integer greater than 0");
+  EraseSongsResponse response;
+  while (true) {
+    PLAYLOG_ASSIGN_OR_RETURN(const std::int64_t erased,
+                             store_.Erase(request.user_id(), kEraseRun, call.deadline));
+    response.set_erased(response.erased() + erased);
+    if (erased < kEraseRun) return response;
+    // A caller that has gone asks again, and what is erased stays erased.
+    if (call.IsCancelled()) return absl::CancelledError("the caller has gone");
+  }
+}
+
+}  // namespace playlog::song_store

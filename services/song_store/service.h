@@ -1,0 +1,49 @@
+#ifndef PLAYLOG_SERVICES_SONG_STORE_SERVICE_H_
+#define PLAYLOG_SERVICES_SONG_STORE_SERVICE_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "common/rpc/call.h"
+#include "common/rpc/dispatcher.h"
+#include "playlog/songs/v1/song_store_service.grpc.pb.h"
+#include "services/song_store/cursor.h"
+#include "services/song_store/store.h"
+
+namespace playlog::song_store {
+
+// The RPCs of song_store_service.proto. The functions below the entry points are what tests call.
+// Thread-safe.
+class SongStoreService final : public songs::v1::SongStoreService::CallbackService {
+ public:
+  using Part = songs::v1::GetStoredSongsResponse;
+
+  SongStoreService(SongStore& store, const CursorCodec& cursors, rpc::Dispatcher& dispatcher)
+      : store_(store), cursors_(cursors), dispatcher_(dispatcher) {}
+
+  grpc::ServerUnaryReactor* UpsertSongs(grpc::CallbackServerContext* context,
+                                        const songs::v1::UpsertSongsRequest* request,
+                                        songs::v1::UpsertSongsResponse* response) override;
+  grpc::ServerWriteReactor<Part>* GetStoredSongs(
+      grpc::CallbackServerContext* context,
+      const songs::v1::GetStoredSongsRequest* request) override;
+  grpc::ServerUnaryReactor* EraseSongs(grpc::CallbackServerContext* context,
+                                       const songs::v1::EraseSongsRequest* request,
+                                       songs::v1::EraseSongsResponse* response) override;
+
+  absl::StatusOr<songs::v1::UpsertSongsResponse> UpsertSongs(
+      rpc::Call& call, const songs::v1::UpsertSongsRequest& request);
+  absl::StatusOr<std::unique_ptr<rpc::Stream<Part>>> GetStoredSongs(
+      rpc::Call& call, const songs::v1::GetStoredSongsRequest& request);
+  absl::StatusOr<songs::v1::EraseSongsResponse> EraseSongs(
+      rpc::Call& call, const songs::v1::EraseSongsRequest& request);
+
+ private:
+  SongStore& store_;
+  const CursorCodec& cursors_;
+  rpc::Dispatcher& dispatcher_;
+};
+
+}  // namespace playlog::song_store
+
+#endif  // PLAYLOG_SERVICES_SONG_STORE_SERVICE_H_

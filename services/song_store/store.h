@@ -1,0 +1,59 @@
+#ifndef PLAYLOG_SERVICES_SONG_STORE_STORE_H_
+#define PLAYLOG_SERVICES_SONG_STORE_STORE_H_
+
+#include <google/protobuf/repeated_field.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "playlog/songs/v1/song.pb.h"
+#include "services/song_store/cursor.h"
+#include "services/song_store/plays.h"
+
+namespace playlog::song_store {
+
+// What a batch changed. The three add up to the plays of the batch.
+struct UpsertCounts {
+  int inserted = 0;
+  int updated = 0;
+  int unchanged = 0;
+  bool operator==(const UpsertCounts&) const = default;
+};
+
+// Which songs to read.
+struct Query {
+  std::int64_t user_id = 0;
+  // SOURCE_UNSPECIFIED reads every source.
+  songs::v1::Source source = songs::v1::SOURCE_UNSPECIFIED;
+  // Where to go on; from the newest song if nothing.
+  std::optional<Position> after = std::nullopt;
+  int limit = 0;
+};
+
+// Where the plays are kept. Thread-safe; every call ends by its deadline. Errors are those of
+// common/db/pool.h.
+class SongStore {
+ public:
+  virtual ~SongStore() = default;
+
+  // Stores the plays of a batch, each once, and completes known ones as Complete does, all or
+  // nothing. Idempotent. A batch that changes nothing writes nothing.
+  virtual absl::StatusOr<UpsertCounts> Upsert(const Batch& batch, absl::Time deadline) = 0;
+
+  // Appends up to `limit` songs in reading order. Songs that were stored meanwhile after the
+  // query's position are among them; none comes twice over successive queries.
+  virtual absl::Status Read(const Query& query, absl::Time deadline,
+                            google::protobuf::RepeatedPtrField<songs::v1::Song>& songs) = 0;
+
+  // Erases up to `limit` of a user's plays and returns how many; fewer than `limit` only when no
+  // play and no batch of the user is left.
+  virtual absl::StatusOr<std::int64_t> Erase(std::int64_t user_id, int limit,
+                                             absl::Time deadline) = 0;
+};
+
+}  // namespace playlog::song_store
+
+#endif  // PLAYLOG_SERVICES_SONG_STORE_STORE_H_

@@ -1,0 +1,56 @@
+#include "services/song_store/testing.h"
+
+#include <google/protobuf/util/time_util.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "common/db/migrate.h"
+#include "song_store_migrations.h"
+
+namespace playlog::song_store {
+namespace {
+
+void Require(const absl::Status& status) {
+  if (status.ok()) return;
+  std::fprintf(stderr, "%s\n", status.ToString().c_str());
+  std::abort();
+}
+
+}  // namespace
+
+songs::v1::Play PlayAt(std::int64_t played_at_us, const std::string& title) {
+  songs::v1::Play play;
+  play.set_title(title);
+  play.set_artist("Artist");
+  *play.mutable_played_at() =
+      google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(played_at_us);
+  return play;
+}
+
+Batch BatchOf(const std::vector<songs::v1::Play>& plays, std::int64_t user_id,
+              songs::v1::Source source) {
+  songs::v1::UpsertSongsRequest request;
+  request.set_user_id(user_id);
+  request.set_source(source);
+  request.set_origin("fetch");
+  for (const songs::v1::Play& play : plays) *request.add_plays() = play;
+  absl::StatusOr<Batch> batch = MakeBatch(request);
+  Require(batch.status());
+  return *std::move(batch);
+}
+
+PostgresFixture::PostgresFixture(std::unique_ptr<testing::TestDatabase> database)
+    : database_(std::move(database)) {
+  Require(db::Migrate({.url = Secret(database_->url()),
+                       .schema = "song_store",
+                       .files = SongStoreMigrations(),
+                       .deadline = Soon()}));
+  auto pool = db::Pool::Create({.url = Secret(database_->url()), .schema = "song_store"});
+  Require(pool.status());
+  pool_ = *std::move(pool);
+  store_ = std::make_unique<PostgresSongStore>(*pool_);
+}
+
+}  // namespace playlog::song_store

@@ -1,0 +1,47 @@
+#ifndef PLAYLOG_SERVICES_SONG_STORE_TESTING_H_
+#define PLAYLOG_SERVICES_SONG_STORE_TESTING_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "common/db/pool.h"
+#include "common/testing/postgres.h"
+#include "services/song_store/plays.h"
+#include "services/song_store/postgres_store.h"
+
+namespace playlog::song_store {
+
+inline absl::Time Soon() { return absl::Now() + absl::Seconds(20); }
+
+// Makes a play by `Artist` at a time in microseconds since 1970.
+songs::v1::Play PlayAt(std::int64_t played_at_us, const std::string& title);
+
+// Makes a valid batch; ends the test program if the plays are not valid.
+Batch BatchOf(const std::vector<songs::v1::Play>& plays, std::int64_t user_id,
+              songs::v1::Source source);
+
+// A migrated database of its own with a store on it.
+class PostgresFixture {
+ public:
+  // Where TestDatabase's own default is, or in another cluster.
+  PostgresFixture() : PostgresFixture(std::make_unique<testing::TestDatabase>()) {}
+  explicit PostgresFixture(testing::PostgresCluster& cluster)
+      : PostgresFixture(std::make_unique<testing::TestDatabase>(cluster)) {}
+
+  SongStore& store() { return *store_; }
+  testing::TestDatabase& database() { return *database_; }
+
+ private:
+  explicit PostgresFixture(std::unique_ptr<testing::TestDatabase> database);
+
+  std::unique_ptr<testing::TestDatabase> database_;
+  std::unique_ptr<db::Pool> pool_;
+  std::unique_ptr<PostgresSongStore> store_;
+};
+
+}  // namespace playlog::song_store
+
+#endif  // PLAYLOG_SERVICES_SONG_STORE_TESTING_H_
