@@ -153,7 +153,9 @@ Process::Process(const std::string& service, int argc, char** argv) : service_(s
   StartLog(service, absl::GetFlag(FLAGS_log_level));
   gpr_set_log_function(&LogForGrpc);
   const std::string metrics_address = absl::GetFlag(FLAGS_metrics_address);
-  if (!metrics_address.empty()) metrics_ = Require(ServeMetrics(metrics_address));
+  if (metrics_address.empty()) return;
+  metrics_ = Require(ServeMetrics(metrics_address));
+  Log(Severity::kInfo, "metrics", {{"port", metrics_->port()}});
 }
 
 Process::~Process() {

@@ -52,6 +52,10 @@ void CachingTokenVerifier::RefreshIfOld() {
   if (now - CachedKeys()->fetched_at > kKeysFreshFor) Refresh(now);
 }
 
+bool CachingTokenVerifier::HasKeys() {
+  return clock_.Now() - CachedKeys()->fetched_at <= kKeysAgeMax;
+}
+
 std::shared_ptr<const CachingTokenVerifier::Keys> CachingTokenVerifier::CachedKeys() {
   const absl::MutexLock lock(&mutex_);
   return keys_;

@@ -45,6 +45,9 @@ class CachingTokenVerifier final : public TokenVerifier {
   // second. Blocks.
   void RefreshIfOld();
 
+  // Whether there are keys that tokens can be verified with now.
+  bool HasKeys();
+
  private:
   struct Keys {
     jwt::PublicKeys keys;

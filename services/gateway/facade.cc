@@ -60,7 +60,8 @@ HttpResponse Facade::AnswerLocally(const Route& route, const HttpRequest& reques
 }
 
 HttpResponse Facade::Ready(const HttpRequest& request) const {
-  const std::vector<std::string> ailing = neighbours_.Ailing();
+  std::vector<std::string> ailing = neighbours_.Ailing();
+  if (!identity_.IsReady()) ailing.push_back("signing keys");
   if (ailing.empty()) return Json("{\"status\":\"ready\"}");
   return MakeErrorResponse(
       RetryableError(errors::v1::ERROR_CODE_UNAVAILABLE, "Not ready",

@@ -23,6 +23,9 @@ class Identity {
   // Returns the verified token to pass on; empty where the route is open to anyone.
   absl::StatusOr<std::string> Admit(const Route& route, const HttpRequest& request);
 
+  // Whether sign-ins can be verified now.
+  bool IsReady() { return verifier_.HasKeys(); }
+
  private:
   rpc::CachingTokenVerifier& verifier_;
 };
