@@ -21,8 +21,6 @@ extern char** environ;
 namespace playlog::harness {
 namespace {
 
-constexpr absl::Duration kBetweenLooks = absl::Milliseconds(5);
-
 std::vector<char*> Pointers(const std::vector<std::string>& texts) {
   std::vector<char*> pointers;
   for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
@@ -57,8 +55,6 @@ std::vector<std::string> Environment(const Command& command) {
 }
 
 }  // namespace
-
-void PauseBetweenLooks() { absl::SleepFor(kBetweenLooks); }
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

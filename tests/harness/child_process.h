@@ -51,9 +51,15 @@ class ChildProcess {
   std::optional<int> exit_code_;
 };
 
-// Waits until `condition` holds, looking every few milliseconds. False if it never did in time.
+// Waits until `condition` holds, looking at it after each step. False if it never did in time.
 template <class Condition>
-bool Await(absl::Duration time, Condition condition);
+bool Await(absl::Duration time, Condition condition, absl::Duration step = absl::Milliseconds(5)) {
+  for (const absl::Time end = absl::Now() + time; !condition();) {
+    if (absl::Now() >= end) return false;
+    absl::SleepFor(step);
+  }
+  return true;
+}
 
 std::string ReadFile(const std::string& path);
 
@@ -65,18 +71,6 @@ struct Finished {
 };
 // Kills the program when the time is over.
 Finished RunToEnd(Command command, absl::Duration time);
-
-// Sleeps for one step of Await.
-void PauseBetweenLooks();
-
-template <class Condition>
-bool Await(absl::Duration time, Condition condition) {
-  for (const absl::Time end = absl::Now() + time; !condition();) {
-    if (absl::Now() >= end) return false;
-    PauseBetweenLooks();
-  }
-  return true;
-}
 
 }  // namespace playlog::harness
 

@@ -57,10 +57,10 @@ std::string AsRole(const std::string& url, const std::string& role) {
   return absl::StrCat(result, "user='", role, "' password='", kPassword, "'");
 }
 
-// Bytes that differ from test to test and are as good as random ones here.
-std::string KeyBytes(const std::string& seed) {
-  std::string bytes = absl::StrCat(seed, getpid(), absl::ToUnixNanos(absl::Now()));
-  bytes.resize(32, '#');
+// The services refuse keys that do not look random.
+std::string RandomBytes() {
+  std::string bytes(32, '\0');
+  std::ifstream("/dev/urandom", std::ios::binary).read(bytes.data(), 32);
   return bytes;
 }
 
@@ -141,10 +141,10 @@ void Stack::MakeSecrets() {
   }
   authority_.Issue(directory() + "/tls", "operator");
   testing::WriteEcKey(directory() + "/token_key.pem");
-  testing::WriteSecretFile(directory() + "/cursor_key", absl::BytesToHexString(KeyBytes("cursor")));
+  testing::WriteSecretFile(directory() + "/cursor_key", absl::BytesToHexString(RandomBytes()));
   testing::WriteSecretFile(directory() + "/key_encryption_key.json",
                            absl::StrCat(R"({"primary":1,"keys":[{"id":1,"key":")",
-                                        absl::Base64Escape(KeyBytes("ring")), R"("}]})"));
+                                        absl::Base64Escape(RandomBytes()), R"("}]})"));
 }
 
 void Stack::StartStandins() {
@@ -225,12 +225,15 @@ int Stack::AwaitPort(const std::string& name) {
 
 bool Stack::AwaitReady(absl::Duration time) const {
   const std::string request = "GET /readyz HTTP/1.1\r\nHost: playlog\r\nConnection: close\r\n\r\n";
-  return Await(time, [&] {
-    for (const auto& [name, process] : processes_) {
-      if (process->ExitCode().has_value()) Fail(name + " ended");
-    }
-    return Exchange(http_port_, request, absl::Seconds(5)).status == 200;
-  });
+  return Await(
+      time,
+      [&] {
+        for (const auto& [name, process] : processes_) {
+          if (process->ExitCode().has_value()) Fail(name + " ended");
+        }
+        return Exchange(http_port_, request, absl::Seconds(5)).status == 200;
+      },
+      absl::Milliseconds(50));
 }
 
 int Stack::End(const std::string& service, int signal) {
