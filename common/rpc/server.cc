@@ -12,6 +12,7 @@
 #include "common/rpc/credentials.h"
 #include "common/rpc/limits.h"
 #include "common/rpc/status.h"
+#include "grpc/health/v1/health.pb.h"
 
 namespace playlog::rpc {
 namespace {
@@ -34,13 +35,11 @@ void SetLimits(grpc::ServerBuilder& builder) {
   builder.SetResourceQuota(quota);
 }
 
-// The health service's request with the empty service name is an empty message, and its answer
-// SERVING is field 1 with the value 1: Debian has no generated stub for it.
-constexpr std::string_view kServing("\x08\x01", 2);
-
-grpc::Status AskHealth(grpc::GenericStub& stub, grpc::ClientContext& context, std::string& answer) {
+// gRPC's own health service comes without a generated stub, so it is called by name.
+grpc::Status AskHealth(grpc::GenericStub& stub, grpc::ClientContext& context,
+                       grpc::health::v1::HealthCheckResponse& answer) {
   grpc::CompletionQueue queue;
-  const grpc::ByteBuffer request(nullptr, 0);
+  const grpc::ByteBuffer request(nullptr, 0);  // An empty message asks about the whole server.
   auto call = stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", request, &queue);
   grpc::ByteBuffer response;
   grpc::Status status;
@@ -51,7 +50,7 @@ grpc::Status AskHealth(grpc::GenericStub& stub, grpc::ClientContext& context, st
   queue.Next(&tag, &ok);
   grpc::Slice slice;
   if (status.ok() && response.DumpToSingleSlice(&slice).ok()) {
-    answer.assign(reinterpret_cast<const char*>(slice.begin()), slice.size());
+    answer.ParseFromArray(slice.begin(), static_cast<int>(slice.size()));
   }
   return status;
 }
@@ -92,10 +91,11 @@ absl::Status CheckHealth(const std::shared_ptr<grpc::Channel>& channel, absl::Du
   grpc::GenericStub stub(channel);
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
-  std::string answer;
+  grpc::health::v1::HealthCheckResponse answer;
   const grpc::Status status = AskHealth(stub, context, answer);
   if (!status.ok()) return FromGrpc(status);
-  if (answer != kServing) return absl::UnavailableError("not serving");
+  if (answer.status() != grpc::health::v1::HealthCheckResponse::SERVING)
+    return absl::UnavailableError("not serving");
   return absl::OkStatus();
 }
 
