@@ -19,6 +19,7 @@ namespace {
 // A deadlock or a serialization failure is tried so often; each time, one of the rivals gets
 // through.
 constexpr int kRolledBackTries = 8;
+constexpr absl::Duration kHangMargin = absl::Milliseconds(100);
 constexpr absl::Duration kReconnectPause = absl::Milliseconds(100);
 constexpr Statement kPing{"ping", "SELECT 1"};
 
@@ -63,7 +64,10 @@ absl::Status NoConnection(bool unreachable) {
 struct Transaction::State {
   Connection& connection;
   pqxx::transaction_base& transaction;
+  Watchdog::Watch& watch;
   absl::Time deadline;
+  // The server's own limit and a little more: a server that has not kept it hangs.
+  absl::Duration statement_limit;
   std::string_view statement;  // The last one, which a failing commit is blamed on.
   Failure failure;
 };
@@ -79,8 +83,11 @@ absl::StatusOr<Rows> Transaction::QueryParams(const Statement& statement,
     state_.failure = {Failure::Kind::kFinal, DeadlineExceeded()};
     return state_.failure.status;
   }
+  state_.watch.Move(std::min(state_.deadline, absl::Now() + state_.statement_limit));
   try {
-    return ToRows(state_.connection.Execute(state_.transaction, statement, params));
+    Rows rows = ToRows(state_.connection.Execute(state_.transaction, statement, params));
+    state_.watch.Move(state_.deadline);
+    return rows;
   } catch (...) {
     state_.failure = ClassifyException(statement.name);
     return state_.failure.status;
@@ -191,7 +198,7 @@ Failure Pool::TryOnce(absl::Time deadline, bool autocommit, Work work) {
   Failure failure;
   bool broken = true;
   {
-    const Watchdog::Watch watch(watchdog_, connection.socket(), deadline);
+    Watchdog::Watch watch(watchdog_, connection.socket(), deadline);
     std::string_view statement = "begin";
     try {
       std::unique_ptr<pqxx::transaction_base> transaction;
@@ -200,7 +207,10 @@ Failure Pool::TryOnce(absl::Time deadline, bool autocommit, Work work) {
       } else {
         transaction = std::make_unique<pqxx::work>(connection.pqxx());
       }
-      Transaction::State state{connection, *transaction, deadline, statement, {}};
+      const absl::Duration limit = options_.statement_timeout > absl::ZeroDuration()
+                                       ? options_.statement_timeout + kHangMargin
+                                       : absl::InfiniteDuration();
+      Transaction::State state{connection, *transaction, watch, deadline, limit, statement, {}};
       Transaction handle(state);
       const absl::Status status = work(handle);
       statement = state.statement;
@@ -213,6 +223,7 @@ Failure Pool::TryOnce(absl::Time deadline, bool autocommit, Work work) {
       if (failure.status.ok() && !autocommit && absl::Now() >= deadline) {
         failure = {Failure::Kind::kFinal, DeadlineExceeded()};
       }
+      watch.Move(std::min(deadline, absl::Now() + limit));
       failure.status.ok() ? transaction->commit() : transaction->abort();
     } catch (...) {
       if (failure.status.ok()) failure = ClassifyException(statement);

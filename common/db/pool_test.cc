@@ -264,6 +264,25 @@ TEST_F(PoolTest, HidesDeadlocks) {
   EXPECT_EQ(database_.Execute("SELECT string_agg(text, ',') FROM test.items"), "xx,xx");
 }
 
+TEST_F(PoolTest, CallsTheOutcomeOfALateCommitUnknown) {
+  database_.Execute(
+      "CREATE FUNCTION test.wait() RETURNS trigger LANGUAGE plpgsql AS"
+      " 'BEGIN PERFORM pg_sleep(0.6); RETURN NULL; END';"
+      " CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON test.items DEFERRABLE INITIALLY DEFERRED"
+      " FOR EACH ROW EXECUTE FUNCTION test.wait()");
+  const absl::Time begin = absl::Now();
+  EXPECT_THAT(pool_->Run(begin + absl::Milliseconds(300), Effect::kOnce,
+                         [](Transaction& transaction) {
+                           return transaction.Query(kInsert, 1, "may be there").status();
+                         }),
+              ErrorIs(errors::v1::ERROR_CODE_DEADLINE_EXCEEDED));
+  EXPECT_LT(absl::Now() - begin, absl::Milliseconds(500));
+  // The server did commit, since nobody told it to stop.
+  while (Count() == 0 && absl::Now() < begin + absl::Seconds(5)) {
+  }
+  EXPECT_EQ(Count(), 1);
+}
+
 TEST(PoolFaultTest, HangsNoLongerThanTheDeadlineWhenTheServerHangs) {
   PostgresCluster cluster;
   {
@@ -277,8 +296,12 @@ TEST(PoolFaultTest, HangsNoLongerThanTheDeadlineWhenTheServerHangs) {
       EXPECT_FALSE((*pool)->Check(deadline).ok());
       EXPECT_LT(absl::Now(), deadline + absl::Milliseconds(200));
     }
+    // A caller that would wait for long does not: no statement may take so much time.
+    absl::Time begin = absl::Now();
+    EXPECT_FALSE((*pool)->Check(Soon()).ok());
+    EXPECT_LT(absl::Now() - begin, absl::Milliseconds(1'500));
     cluster.Resume();
-    const absl::Time begin = absl::Now();
+    begin = absl::Now();
     while (!(*pool)->Check(Soon()).ok() && absl::Now() < begin + absl::Seconds(10)) {
     }
     EXPECT_LT(absl::Now() - begin, absl::Seconds(5));

@@ -34,10 +34,20 @@ Watchdog::Watch::Watch(Watchdog& watchdog, int socket, absl::Time deadline) : wa
   const absl::MutexLock lock(&watchdog_.mutex_);
   watchdog_.entries_.push_front(Entry{socket, due});
   entry_ = watchdog_.entries_.begin();
-  if (due < watchdog_.next_look_) {
-    watchdog_.next_look_ = due;
-    watchdog_.rescheduled_ = true;
-  }
+  watchdog_.LookAt(due);
+}
+
+void Watchdog::Watch::Move(absl::Time deadline) {
+  const steady_clock::time_point due = ToSteady(deadline);
+  const absl::MutexLock lock(&watchdog_.mutex_);
+  entry_->deadline = due;
+  watchdog_.LookAt(due);
+}
+
+void Watchdog::LookAt(SteadyTime due) {
+  if (due >= next_look_) return;
+  next_look_ = due;
+  rescheduled_ = true;
 }
 
 Watchdog::Watch::~Watch() {

@@ -39,6 +39,8 @@ class Watchdog {
     ~Watch();
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
+    // Sets another deadline.
+    void Move(absl::Time deadline);
     // Whether the socket was shut down.
     bool fired() const;
 
@@ -49,6 +51,7 @@ class Watchdog {
 
  private:
   void Patrol();
+  void LookAt(SteadyTime due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool ShouldWake() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return stopping_ || rescheduled_; }
 
   absl::Mutex mutex_;
