@@ -22,10 +22,14 @@ constexpr std::string_view kHead = "POST / HTTP/1.1\r\nTransfer-Encoding: chunke
 // What follows the start of a chunk's header is at least the last chunk and the empty line.
 constexpr std::size_t kLeastBytes = std::string_view("0\r\n\r\n").size();
 
+// Nobody has a use for extensions; one of the size of a whole header section is an attack.
+constexpr std::size_t kExtensionBytesMax = 8 * 1024;
+
 // Beast lets control characters pass inside a quoted extension, where other readers see the end of
 // the line. Extensions mean nothing here; sound ones are ignored.
 bool IsSoundExtension(std::string_view extension) {
-  return IsFieldValue(extension) && std::count(extension.begin(), extension.end(), '"') % 2 == 0;
+  return extension.size() <= kExtensionBytesMax && IsFieldValue(extension) &&
+         std::count(extension.begin(), extension.end(), '"') % 2 == 0;
 }
 
 // Judges a chunk's header of which the end hasn't come yet (the end of the line before may stand in
@@ -36,7 +40,8 @@ bool CanBecomeSound(std::string_view bytes) {
     if (at == 0 || bytes[at - 1] != '\r') return false;
   }
   const std::size_t line_end = bytes.find("\r\n");
-  return line_end == std::string_view::npos || IsSoundExtension(bytes.substr(0, line_end));
+  if (line_end == std::string_view::npos) return bytes.size() <= kExtensionBytesMax;
+  return IsSoundExtension(bytes.substr(0, line_end));
 }
 
 }  // namespace
