@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# tests/bench/run.sh [SCENARIO...] [--output=FILE]
+# Runs the built benchmarks: all of them, or those that are named (README.md). deploy/bench calls it
+# after building; PLAYLOG_BUILD names the build's folder.
+set -euo pipefail
+
+checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+build=${PLAYLOG_BUILD:-$checkout/build/bench}
+program=$build/tests/bench/playlog-bench
+
+if [[ ! -x $program ]]; then
+  printf 'There is no %s; deploy/bench builds it.\n' "$program" >&2
+  exit 1
+fi
+# A hang must not outlast the patience of who waits: the whole run has under 6 minutes.
+exec timeout --foreground --kill-after=10 600 "$program" --output="$build/results.json" "$@"

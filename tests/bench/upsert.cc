@@ -1,0 +1,165 @@
+// New songs through UpsertSongs, and the same songs again.
+
+#include <iostream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "tests/bench/world.h"
+
+namespace playlog::bench {
+namespace {
+
+constexpr char kScenario[] = "upsert";
+constexpr int kStreams = 2;
+constexpr int kPlaysOfStream = 30'000;
+constexpr int kPlays = kStreams * kPlaysOfStream;
+// Far from all other users.
+constexpr std::int64_t kFirstUser = 2'000'000;
+
+constexpr char kColumns[] =
+    "id, user_id, played_at, batch_id, duration_ms, source, loved, streamable, digest, title, "
+    "artist, album, album_thumbnail, track_url, artists_url, artist_lastfm_url, track_mbid, "
+    "artist_mbid, album_mbid, album_thumbnail_small, album_thumbnail_medium, "
+    "album_thumbnail_large, album_thumbnail_extralarge";
+
+// One pair's users and their plays; each stream has a user of its own.
+std::vector<Batches> StreamsOf(int pair) {
+  const absl::Time first = absl::FromCivil(absl::CivilDay(2021), absl::UTCTimeZone());
+  std::vector<Batches> streams;
+  for (int stream = 0; stream < kStreams; ++stream) {
+    streams.push_back(MakeBatches(kFirstUser + pair * kStreams + stream, kPlaysOfStream, first));
+  }
+  return streams;
+}
+
+std::string UsersOf(int pair) {
+  return absl::StrCat(" WHERE user_id BETWEEN ", kFirstUser + pair * kStreams, " AND ",
+                      kFirstUser + pair * kStreams + kStreams - 1);
+}
+
+double Rate(absl::Duration time) { return kPlays / absl::ToDoubleSeconds(time); }
+
+// Bytes of WAL since a position.
+double WalSince(Sql& sql, const std::string& position) {
+  return static_cast<double>(sql.Number(
+      absl::StrCat("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '", position, "')")));
+}
+
+std::string WalPosition(Sql& sql) { return sql.Run("SELECT pg_current_wal_insert_lsn()"); }
+
+std::int64_t DeadTuples(Sql& sql) {
+  return sql.Number("SELECT dead_tuple_count FROM pgstattuple('song_store.plays')");
+}
+
+struct Rates {
+  std::vector<double> fresh, copy, again;    // Songs a second.
+  std::vector<double> fresh_wal, again_wal;  // Bytes.
+  std::vector<double> dead;                  // Rows.
+};
+
+void Expect(std::int64_t count, const char* what) {
+  if (count != kPlays) throw std::runtime_error(absl::StrCat(count, " songs were ", what));
+}
+
+// A table like ours with the same rows and index, for COPY. It grows as ours does.
+void MakeCopyTable(Sql& sql) {
+  sql.Run("CREATE EXTENSION IF NOT EXISTS pgstattuple");
+  sql.Run("CREATE TABLE song_store.plays_copied (LIKE song_store.plays INCLUDING ALL)");
+  sql.Run(absl::StrCat("INSERT INTO song_store.plays_copied (", kColumns,
+                       ") OVERRIDING SYSTEM VALUE SELECT ", kColumns, " FROM song_store.plays"));
+  sql.Run("VACUUM ANALYZE song_store.plays_copied");
+}
+
+// Every slice begins behind a checkpoint, so that each pays alike for the first change of a page.
+void MeasurePair(World& world, int pair, Rates& rates) {
+  Sql& sql = world.sql();
+  const std::vector<Batches> streams = StreamsOf(pair);
+  sql.Run("CHECKPOINT");
+  std::string position = WalPosition(sql);
+  const Upserted fresh = world.upserts().Send(streams);
+  Expect(fresh.inserted, "new");
+  rates.fresh.push_back(Rate(fresh.time));
+  rates.fresh_wal.push_back(WalSince(sql, position));
+
+  const std::string rows =
+      sql.CopyOut(absl::StrCat("COPY (SELECT ", kColumns, " FROM song_store.plays", UsersOf(pair),
+                               " ORDER BY id) TO STDOUT"));
+  sql.Run("CHECKPOINT");
+  const absl::Time begin = absl::Now();
+  sql.CopyIn(absl::StrCat("COPY song_store.plays_copied (", kColumns, ") FROM STDIN"), rows);
+  rates.copy.push_back(Rate(absl::Now() - begin));
+
+  const std::int64_t dead = DeadTuples(sql);
+  sql.Run("CHECKPOINT");
+  position = WalPosition(sql);
+  const Upserted again = world.upserts().Send(streams);
+  Expect(again.unchanged, "unchanged");
+  rates.again.push_back(Rate(again.time));
+  rates.again_wal.push_back(WalSince(sql, position));
+  rates.dead.push_back(static_cast<double>(DeadTuples(sql) - dead));
+}
+
+}  // namespace
+
+void MeasureUpsert(World& world, Report& report) {
+  MakeCopyTable(world.sql());
+  Rates rates;
+  for (int pair = 0; pair < world.options().pairs; ++pair) {
+    std::cerr << kScenario << ": " << pair + 1 << " of " << world.options().pairs << "\n";
+    MeasurePair(world, pair, rates);
+  }
+  world.sql().Run("DROP TABLE song_store.plays_copied");
+  const double fresh = Median(rates.fresh);
+  report.Add({.scenario = kScenario,
+              .what = "new songs, two streams",
+              .unit = "songs/s",
+              .ours = fresh,
+              .judged = fresh,
+              .judged_unit = "songs/s",
+              .limits = {.bound = Bound::kAtLeast, .floor = 20'000},
+              .ours_values = rates.fresh});
+  report.Add({.scenario = kScenario,
+              .what = "new songs, two streams",
+              .unit = "songs/s",
+              .ours = fresh,
+              .against = "COPY of the same rows",
+              .peers = Median(rates.copy),
+              .judged = MedianRatio(rates.fresh, rates.copy),
+              .limits = {.bound = Bound::kAtLeast, .target = 0.3},
+              .ours_values = rates.fresh,
+              .peers_values = rates.copy});
+  report.Add({.scenario = kScenario,
+              .what = "unchanged songs again",
+              .unit = "songs/s",
+              .ours = Median(rates.again),
+              .against = "the same when new",
+              .peers = fresh,
+              .judged = MedianRatio(rates.again, rates.fresh),
+              .limits = {.bound = Bound::kAtLeast, .target = 2},
+              .ours_values = rates.again,
+              .peers_values = rates.fresh});
+  report.Add({.scenario = kScenario,
+              .what = "unchanged songs again, WAL",
+              .unit = "bytes",
+              .ours = Median(rates.again_wal),
+              .against = "the same when new",
+              .peers = Median(rates.fresh_wal),
+              .judged = 100 * MedianRatio(rates.again_wal, rates.fresh_wal),
+              .judged_unit = "%",
+              .limits = {.bound = Bound::kAtMost, .target = 1},
+              .ours_values = rates.again_wal,
+              .peers_values = rates.fresh_wal});
+  report.Add({.scenario = kScenario,
+              .what = "unchanged songs again, dead rows",
+              .unit = "rows",
+              .ours = Median(rates.dead),
+              .judged = Median(rates.dead),
+              .judged_unit = "rows",
+              .limits = {.bound = Bound::kAtMost, .target = 0},
+              .ours_values = rates.dead});
+}
+
+}  // namespace playlog::bench
