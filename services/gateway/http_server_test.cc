@@ -103,7 +103,7 @@ std::vector<BadInput> BadHeads() {
       {"H43", "GET /hello%00 HTTP/1.1\r\nHost: a\r\n\r\n", 400},
       {"H57", "GET /hello HTTP/1.1\r\nHost: a\r\nExpect: foo\r\n\r\n", 417},
       {"H65", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}", 415},
-      {"long target", "GET /" + std::string(5000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", 414},
+      {"long target", "GET /" + std::string(7500, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", 414},
       {"long header", "GET / HTTP/1.1\r\nX-A: " + std::string(9000, 'a') + "\r\n\r\n", 431},
       {"cut off", "GET / HTTP/1.1\r\nHo", 400},
   };
