@@ -1,6 +1,7 @@
 #include "common/http/curl_client.h"
 
 #include <curl/curl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -159,7 +160,7 @@ long ToMilliseconds(absl::Duration duration) {
 
 }  // namespace
 
-// One easy handle with its own small connection cache.
+// One easy handle with the one connection that it keeps.
 class CurlClient::Handle {
  public:
   Handle() : curl_(curl_easy_init()) {
@@ -171,11 +172,19 @@ class CurlClient::Handle {
 
   absl::StatusOr<Response> Perform(const CurlOptions& options, const Request& request, bool post);
 
+  // Whether the kept connection, if there is one, is quiet. Bytes on it that nobody asked for would
+  // be taken for the answer to the next request, which may be another user's.
+  bool IsQuiet() const {
+    pollfd entry{descriptor_, POLLIN, 0};
+    return descriptor_ == CURL_SOCKET_BAD || ::poll(&entry, 1, 0) == 0;
+  }
+
  private:
   void SetSafety(const CurlOptions& options, bool tls);
   void SetTransfer(Transfer* transfer, bool tls);
 
   CURL* curl_;
+  curl_socket_t descriptor_ = CURL_SOCKET_BAD;  // Of the kept connection.
 };
 
 void CurlClient::Handle::SetSafety(const CurlOptions& options, bool tls) {
@@ -190,7 +199,7 @@ void CurlClient::Handle::SetSafety(const CurlOptions& options, bool tls) {
   curl_easy_setopt(curl_, CURLOPT_SSL_VERIFYHOST, 2L);
   curl_easy_setopt(curl_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   if (!options.ca_file.empty()) curl_easy_setopt(curl_, CURLOPT_CAINFO, options.ca_file.c_str());
-  curl_easy_setopt(curl_, CURLOPT_MAXCONNECTS, 2L);
+  curl_easy_setopt(curl_, CURLOPT_MAXCONNECTS, 1L);
   // A resolver that hangs must not hold the caller beyond its deadline.
   curl_easy_setopt(curl_, CURLOPT_QUICK_EXIT, 1L);
   curl_easy_setopt(curl_, CURLOPT_USERAGENT, options.user_agent.c_str());
@@ -247,6 +256,7 @@ absl::StatusOr<Response> CurlClient::Handle::Perform(const CurlOptions& options,
   const CURLcode code = curl_easy_perform(curl_);
   long status = 0;
   curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(curl_, CURLINFO_ACTIVESOCKET, &descriptor_);
   // The handle outlives what these pointers point at.
   curl_easy_reset(curl_);
   if (!transfer.refusal.ok()) return transfer.refusal;
@@ -272,11 +282,15 @@ absl::StatusOr<Response> CurlClient::Send(const Request& request, bool post) {
 }
 
 std::unique_ptr<CurlClient::Handle> CurlClient::Take() {
+  std::vector<std::unique_ptr<Handle>> spoilt;  // Closed after the lock is released.
   const absl::MutexLock lock(&mutex_);
-  if (idle_.empty()) return std::make_unique<Handle>();
-  std::unique_ptr<Handle> handle = std::move(idle_.back());
-  idle_.pop_back();
-  return handle;
+  while (!idle_.empty()) {
+    std::unique_ptr<Handle> handle = std::move(idle_.back());
+    idle_.pop_back();
+    if (handle->IsQuiet()) return handle;
+    spoilt.push_back(std::move(handle));
+  }
+  return std::make_unique<Handle>();
 }
 
 void CurlClient::GiveBack(std::unique_ptr<Handle> handle) {

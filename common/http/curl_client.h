@@ -21,7 +21,7 @@ struct CurlOptions {
   long slow_body_bytes_per_second = 1024;
   std::size_t max_header_bytes = 64 << 10;  // With trailers.
   int max_headers = 200;
-  int max_idle_handles = 16;  // Each keeps at most two idle connections.
+  int max_idle_handles = 16;  // Each keeps at most one idle connection.
   std::string user_agent = "Playlog/0.1";
   std::string ca_file = {};  // Trusted roots; empty means the system's.
 };

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/synchronization/notification.h"
 #include "common/http/raw_server.h"
 #include "common/testing/matchers.h"
 
@@ -185,6 +186,28 @@ TEST(CurlClient, DoesNotReuseAConnectionThatSentMoreThanItDeclared) {
     ASSERT_THAT(response, IsOk());
     EXPECT_EQ(response->body, "{}");
   }
+  EXPECT_EQ(server.connections(), 2);
+}
+
+TEST(CurlClient, DoesNotTakeWhatCameUnaskedForTheNextAnswer) {
+  absl::Notification answered;
+  absl::Notification forged;
+  RawServer server([&](RawConnection& connection) {
+    connection.ReadHead();
+    connection.Write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    if (forged.HasBeenNotified()) return connection.Hang();
+    answered.WaitForNotification();
+    connection.Write("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged");
+    forged.Notify();
+    connection.Hang();
+  });
+  CurlClient client;
+  ASSERT_THAT(Get(client, server), IsOk());
+  answered.Notify();
+  forged.WaitForNotification();
+  const absl::StatusOr<Response> second = Get(client, server);
+  ASSERT_THAT(second, IsOk());
+  EXPECT_EQ(second->body, "{}");
   EXPECT_EQ(server.connections(), 2);
 }
 
