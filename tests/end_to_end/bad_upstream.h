@@ -16,8 +16,11 @@ struct UpstreamRow {
   int status = 200;
   int plays = 0;      // In the answer, and in the store unless `stored` says otherwise.
   int rejected = -1;  // Items that the ingest service recorded; -1: not said.
-  int calls = 1;      // Of the upstream.
-  int stored = -1;    // In the store; -1: as many as in the answer.
+  int calls = 1;      // Of the upstream, at least.
+  // At most, where it is not as many: a kept connection that ends under a request says nothing of
+  // whether the request was seen, so that it is sent once more within the same try.
+  int calls_max = 0;
+  int stored = -1;  // In the store; -1: as many as in the answer.
 };
 
 // Answers that are no page: refusals, faults, broken documents. Nothing is stored.

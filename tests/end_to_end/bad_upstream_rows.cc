@@ -12,9 +12,9 @@ constexpr int kPage = 50;
 using Rows = std::vector<UpstreamRow>;
 
 void Both(Rows& rows, const std::string& id, const std::string& scenario, int status, int plays,
-          int calls) {
+          int calls, int calls_max = 0) {
   for (const Upstream upstream : {Upstream::kSpotify, Upstream::kLastfm}) {
-    rows.push_back({id, upstream, scenario, status, plays, plays > 0 ? 0 : -1, calls});
+    rows.push_back({id, upstream, scenario, status, plays, plays > 0 ? 0 : -1, calls, calls_max});
   }
 }
 
@@ -141,8 +141,10 @@ Rows UpstreamFaultRows() {
   for (const char* scenario : {"length_larger", "length_smaller", "chunk_broken", "reset_body"}) {
     Both(rows, "U11", scenario, 503, 0, kTries);
   }
-  for (const char* scenario :
-       {"close", "reset", "garbage", "bad_status_line", "big", "big_chunked", "big_close"}) {
+  for (const char* scenario : {"close", "reset"}) {
+    Both(rows, "U16", scenario, 503, 0, kTries, 2 * kTries);
+  }
+  for (const char* scenario : {"garbage", "bad_status_line", "big", "big_chunked", "big_close"}) {
     Both(rows, "U16", scenario, 503, 0, kTries);
   }
   for (const char* code : {"301", "302", "303", "307", "308"}) {
@@ -176,7 +178,7 @@ Rows UpstreamPageRows() {
       {"U38", Upstream::kLastfm, "nowplaying_bool", 200, kPage, 0},
       {"U38", Upstream::kLastfm, "nowplaying_only", 200, 0, 0},
       // The page has one more play than was asked for, and what was fetched is stored.
-      {"U38", Upstream::kLastfm, "nowplaying_dated", 200, kPage, 0, 1, kPage + 1},
+      {"U38", Upstream::kLastfm, "nowplaying_dated", 200, kPage, 0, 1, 1, kPage + 1},
       {"U45", Upstream::kLastfm, "attr_missing", 200, kPage, 0},
       {"U45", Upstream::kLastfm, "attr_numbers", 200, kPage, 0},
       {"U45", Upstream::kLastfm, "old_flat", 200, kPage, 0},

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/json.hpp>
 #include <thread>
@@ -88,7 +89,9 @@ class BadUpstreamTest : public EndToEndTest {
       EXPECT_THAT(answer.body, ::testing::Not(HasSubstr("<html")));
     }
     EXPECT_LT(answer.duration, absl::Seconds(30));
-    EXPECT_EQ(Calls(listener), row.calls);
+    const int calls = Calls(listener);
+    EXPECT_GE(calls, row.calls);
+    EXPECT_LE(calls, std::max(row.calls, row.calls_max));
     EXPECT_EQ(StoredPlays(listener.user), row.stored >= 0 ? row.stored : row.plays);
     if (row.rejected >= 0) {
       EXPECT_EQ(Rejected(listener), row.rejected);

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <iostream>
 #include <map>
 #include <memory>
 #include <vector>
@@ -15,6 +16,8 @@ namespace {
 
 constexpr int kSongs = 100'000;
 constexpr std::int64_t kGrowthMaxKib = 32 * 1024;
+// Of many readers together, each of which gRPC's flow control lets run ahead.
+constexpr std::int64_t kManyGrowthMaxKib = 64 * 1024;
 // Stays small against the history, with what the kernel keeps on the way.
 constexpr int kReceiveBufferBytes = 16 * 1024;
 // More readers than the song store has database connections.
@@ -74,10 +77,12 @@ class MemoryTest : public EndToEndTest {
     }
     return peaks;
   }
-  static void ExpectGrowthWithin(const std::map<std::string, std::int64_t>& before) {
+  static void ExpectGrowthWithin(std::int64_t limit_kib,
+                                 const std::map<std::string, std::int64_t>& before) {
     for (const auto& [service, peak] : Peaks()) {
-      EXPECT_LE(peak - before.at(service), kGrowthMaxKib) << service << " in KiB";
-      RecordProperty(service + "_growth_kib", absl::StrCat(peak - before.at(service)));
+      const std::int64_t growth = peak - before.at(service);
+      EXPECT_LE(growth, limit_kib) << service << " in KiB";
+      std::cout << "the peak of " << service << " grew by " << growth << " KiB\n";
     }
   }
 
@@ -118,7 +123,7 @@ TEST_F(MemoryTest, ALongHistoryIsStreamedInBoundedMemory) {
   EXPECT_EQ(answer.body.substr(0, 12), "{\"results\":[");
   EXPECT_EQ(answer.body.substr(answer.body.size() - 2), "]}");
   EXPECT_LT(answer.first_byte, answer.duration / 4);
-  ExpectGrowthWithin(before);
+  ExpectGrowthWithin(kGrowthMaxKib, before);
 }
 
 TEST_F(MemoryTest, TheFirstByteLeavesBeforeTheLastRowIsRead) {
@@ -143,7 +148,7 @@ TEST_F(MemoryTest, SlowReadersHoldNoDatabaseConnectionAndLittleMemory) {
   const HttpAnswer other = api().StoredSongs(user, "?limit=10");
   EXPECT_EQ(other.status, 200);
   EXPECT_LT(other.first_byte, absl::Seconds(1));
-  ExpectGrowthWithin(before);
+  ExpectGrowthWithin(kManyGrowthMaxKib, before);
 }
 
 TEST_F(MemoryTest, AReaderThatStallsIsCutAndTheAnswerIsNotWhole) {
@@ -174,7 +179,7 @@ TEST_F(MemoryTest, ReadersThatLeaveMidwayFreeTheirPlaces) {
   const HttpAnswer good = api().StoredSongs(user, "?limit=10");
   EXPECT_EQ(good.status, 200);
   EXPECT_TRUE(Await(absl::Seconds(5), [] { return BusyDatabaseConnections() == 0; }));
-  ExpectGrowthWithin(before);
+  ExpectGrowthWithin(kManyGrowthMaxKib, before);
 }
 
 }  // namespace
