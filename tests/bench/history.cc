@@ -99,9 +99,10 @@ Drained DrainWhole(int port, const std::string& request, std::size_t bytes) {
 
 // Milliseconds of psql for the same rows as JSON, by its own clock: without its start.
 double PsqlMilliseconds(World& world) {
-  const std::string copy = absl::StrCat(
-      "COPY (SELECT row_to_json(plays) FROM song_store.plays WHERE user_id = ", world.big().id,
-      " ORDER BY played_at DESC, id DESC) TO STDOUT");
+  const std::string copy =
+      absl::StrCat("COPY (SELECT row_to_json(song) FROM (SELECT ", kAnswerColumns,
+                   " FROM song_store.plays WHERE user_id = ", world.big().id,
+                   " ORDER BY played_at DESC, id DESC) AS song) TO STDOUT");
   const harness::Finished finished =
       RunProgram(world.stack().directory(),
                  {"/usr/lib/postgresql/15/bin/psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-o",

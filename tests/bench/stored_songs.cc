@@ -22,12 +22,8 @@ constexpr char kScenario[] = "stored-songs";
 
 // The query of the same rows without anything around it.
 std::string BareQuery(std::int64_t user_id) {
-  return absl::StrCat(
-      "SELECT id, title, artist, album, played_at, album_thumbnail, track_url, artists_url, "
-      "duration_ms, source, artist_lastfm_url, track_mbid, artist_mbid, album_mbid, loved, "
-      "streamable, album_thumbnail_small, album_thumbnail_medium, album_thumbnail_large, "
-      "album_thumbnail_extralarge FROM song_store.plays WHERE user_id = ",
-      user_id, " ORDER BY played_at DESC, id DESC LIMIT 64;\n");
+  return absl::StrCat("SELECT ", kAnswerColumns, " FROM song_store.plays WHERE user_id = ", user_id,
+                      " ORDER BY played_at DESC, id DESC LIMIT 64;\n");
 }
 
 // One server under load; its answers are all alike, so the first one tells their size.

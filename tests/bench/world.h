@@ -23,6 +23,13 @@ struct Options {
 inline constexpr int kSmallHistory = 50;
 inline constexpr int kBigHistory = 100'000;
 
+// What an answer has of each play.
+inline constexpr char kAnswerColumns[] =
+    "id, title, artist, album, played_at, album_thumbnail, track_url, artists_url, duration_ms, "
+    "source, artist_lastfm_url, track_mbid, artist_mbid, album_mbid, loved, streamable, "
+    "album_thumbnail_small, album_thumbnail_medium, album_thumbnail_large, "
+    "album_thumbnail_extralarge";
+
 // A user of ours.
 struct Account {
   std::int64_t id = 0;
