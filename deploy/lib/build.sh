@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # Compiling, through CMake's presets.
 
+# Two checkouts share what the compiler cache holds: paths inside the checkout are relative in it.
+export CCACHE_BASEDIR=$checkout
+
 # build_preset NAME [TARGET...]: configures build/<name> once and builds. With nothing to do this is
 # the time that ninja needs to see so, well under a second.
 build_preset() {
