@@ -31,6 +31,7 @@ struct Claims {
   std::int64_t user_id = 0;        // `sub`, greater than 0.
   std::string token_id;            // `jti`, 1 to 64 characters of base64url, never used twice.
   std::int64_t token_version = 0;  // `tv`, 0 or greater; grows when a user's tokens are revoked.
+  std::int64_t session_id = 0;     // `sid`, greater than 0: the sign-in that it comes from.
   bool staff = false;              // Whether `roles` has "staff".
   absl::Time issued_at;            // `iat`, whole seconds; Sign writes it as `nbf` too.
   absl::Time expires_at;           // `exp`, whole seconds: the token is good before it.

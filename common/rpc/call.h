@@ -21,6 +21,11 @@ struct Call {
   std::string peer_service;
   // The signed-in user, from the verified token; 0 where the RPC needs no sign-in.
   std::int64_t user_id = 0;
+  // The sign-in that the user's token comes from; 0 where the RPC needs no sign-in.
+  std::int64_t session_id = 0;
+  // The address that the client of the gateway comes from, without a port, as the gateway's socket
+  // has it; empty where the call does not come through the gateway.
+  std::string client_address;
   // The user's token, to pass on to a neighbour; empty where there is none.
   std::string authorization;
   // Set by the handler: the HTTP answer gets http_behaviour.alternative_status.

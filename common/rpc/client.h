@@ -19,6 +19,8 @@ namespace playlog::rpc {
 // The metadata that travels with every call, in lower case as gRPC demands.
 inline constexpr char kRequestIdKey[] = "playlog-request-id";
 inline constexpr char kAuthorizationKey[] = "authorization";
+// Only the gateway sends it, from its socket.
+inline constexpr char kClientAddressKey[] = "playlog-client-address";
 // The trailing metadatum of an answer that has http_behaviour.alternative_status.
 inline constexpr char kHttpStatusKey[] = "playlog-http-status";
 inline constexpr char kAlternativeStatus[] = "alternative";

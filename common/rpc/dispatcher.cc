@@ -16,6 +16,8 @@ namespace playlog::rpc {
 namespace {
 
 constexpr std::size_t kRequestIdBytesMax = 64;
+// The longest textual IPv6 address.
+constexpr std::size_t kAddressBytesMax = 45;
 constexpr std::string_view kBearer = "Bearer ";
 
 // Returns the one value of a key; nothing if it is absent, repeated or not printable.
@@ -58,6 +60,12 @@ absl::Status Dispatcher::Admit(Entry& entry, const grpc::CallbackServerContext& 
     return absl::DeadlineExceededError("the deadline passed while the call was queued");
   }
   call.peer_service = PeerService(*context.auth_context());
+  if (call.peer_service == "gateway") {
+    std::optional<std::string> address = FindMetadata(context, kClientAddressKey);
+    if (address.has_value() && address->size() <= kAddressBytesMax) {
+      call.client_address = *std::move(address);
+    }
+  }
   if (absl::Status peer = CheckPeer(entry.policy, call.peer_service); !peer.ok()) return peer;
   if (!NeedsUser(entry.policy)) return absl::OkStatus();
   const std::optional<std::string> authorization = FindMetadata(context, kAuthorizationKey);
@@ -71,6 +79,7 @@ absl::Status Dispatcher::Admit(Entry& entry, const grpc::CallbackServerContext& 
                  "This call is for staff.");
   }
   call.user_id = claims->user_id;
+  call.session_id = claims->session_id;
   return absl::OkStatus();
 }
 
