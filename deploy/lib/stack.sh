@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# stack.sh up [--demo] | down | status | rotate
+# stack.sh up [--demo] | down | status | rotate_keys tls|jwt|kek
 # The part of deploy/ that runs as the home's user, from its copy in the home. Not called by hand.
 home=${PLAYLOG_HOME:?}
 library=$home/lib
@@ -17,6 +17,8 @@ source "$library/postgres.sh"
 source "$library/supervisor.sh"
 # shellcheck source=deploy/lib/services.sh
 source "$library/services.sh"
+# shellcheck source=deploy/lib/rotation.sh
+source "$library/rotation.sh"
 # shellcheck source=deploy/lib/demo.sh
 source "$library/demo.sh"
 fail_on_unforeseen_errors
@@ -117,19 +119,12 @@ command_status() {
   fi
 }
 
-command_rotate() {
-  local name
+command_rotate_keys() {
   lock_home
-  step "certificates"
-  make_authority "$home/tls"
-  for name in "${certificate_names[@]}"; do
-    make_certificate "$home/tls" "$name"
-    note "$name: valid until $(openssl x509 -in "$home/tls/$name/current/cert.pem" -noout -enddate |
-      sed 's/^notAfter=//')"
-  done
+  "rotate_$1" "${@:2}"
 }
 
 case ${1:-} in
-  up | down | status | rotate) "command_$1" "${@:2}" ;;
-  *) fail "usage: stack.sh up [--demo] | down | status | rotate" ;;
+  up | down | status | rotate_keys) "command_$1" "${@:2}" ;;
+  *) fail "usage: stack.sh up [--demo] | down | status | rotate_keys tls|jwt|kek" ;;
 esac

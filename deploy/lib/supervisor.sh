@@ -110,7 +110,7 @@ is_running() { [[ $(service_status "$1") == run:* ]]; }
 is_refused() { [[ -f $(service_folder "$1")/refused ]]; }
 
 # What a running service was started from: its run script, its program, and the files that it reads
-# once.
+# once. The keys that auth reads again while it runs are not among them.
 service_stamp() {
   local folder program
   folder=$(service_folder "$1")
@@ -119,7 +119,10 @@ service_stamp() {
     cat "$folder/run"
     stat -c '%s %Y' "$program"
     if [[ $1 == postgres ]]; then cat "$home/postgres/data/playlog.conf"; fi
-    if [[ -d $home/secrets/$1 ]]; then cat "$home/secrets/$1"/*; fi
+    if [[ -d $home/secrets/$1 ]]; then
+      find "$home/secrets/$1" -type f ! -name token_key.pem ! -name key_encryption_key.json |
+        sort | xargs -r -d '\n' cat
+    fi
   } | sha256sum
 }
 
