@@ -5,6 +5,11 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
@@ -35,6 +40,26 @@ void SetLimits(grpc::ServerBuilder& builder) {
   builder.SetResourceQuota(quota);
 }
 
+// gRPC would take a Unix socket away from the process that serves there: it unlinks whatever has
+// the path. A socket that a killed process left behind answers no connection and may go.
+absl::Status CheckSocketIsFree(const std::string& address) {
+  constexpr std::string_view kPrefix = "unix:";
+  if (!address.starts_with(kPrefix)) return absl::OkStatus();
+  const std::string path = address.substr(kPrefix.size());
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(name.sun_path)) {
+    return absl::FailedPreconditionError(absl::StrCat("the path of ", address, " is too long"));
+  }
+  path.copy(name.sun_path, path.size());
+  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool taken = connect(probe, reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0;
+  close(probe);
+  if (!taken) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("cannot listen at ", address, ": another process serves there"));
+}
+
 // gRPC's own health service comes without a generated stub, so it is called by name.
 grpc::Status AskHealth(grpc::GenericStub& stub, grpc::ClientContext& context,
                        grpc::health::v1::HealthCheckResponse& answer) {
@@ -60,6 +85,7 @@ grpc::Status AskHealth(grpc::GenericStub& stub, grpc::ClientContext& context,
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
                                                       const std::vector<grpc::Service*>& services) {
   PLAYLOG_RETURN_IF_ERROR(CheckTlsDirectory(options.tls_directory));
+  PLAYLOG_RETURN_IF_ERROR(CheckSocketIsFree(options.address));
   grpc::EnableDefaultHealthCheckService(true);
   if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;

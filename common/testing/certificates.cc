@@ -5,6 +5,7 @@
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -15,8 +16,6 @@
 
 namespace playlog::testing {
 namespace {
-
-constexpr long kValidSeconds = 24 * 3600;
 
 void Check(bool truth, const char* what) {
   if (truth) return;
@@ -39,13 +38,14 @@ void AddExtension(X509* certificate, X509* issuer, int nid, const std::string& v
   X509_EXTENSION_free(extension);
 }
 
-std::shared_ptr<X509> MakeCertificate(const std::string& name, EVP_PKEY* key) {
-  static long serial = 1;
+std::shared_ptr<X509> MakeCertificate(const std::string& name, EVP_PKEY* key,
+                                      const CertificateContents& contents) {
+  static std::atomic<long> serial = 1;
   std::shared_ptr<X509> certificate(X509_new(), &X509_free);
   X509_set_version(certificate.get(), 2);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), serial++);
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -60);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), kValidSeconds);
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), contents.not_before_s);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), contents.not_after_s);
   X509_set_pubkey(certificate.get(), key);
   X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate.get()), "CN", MBSTRING_ASC,
                              reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
@@ -67,10 +67,22 @@ void WriteKey(const std::string& path, EVP_PKEY* key) {
   chmod(path.c_str(), 0400);
 }
 
+// In the form that OpenSSL's configuration has.
+std::string AlternativeNames(const CertificateContents& contents) {
+  std::string names;
+  if (!contents.dns_name.empty()) names = "DNS:" + contents.dns_name;
+  for (const std::string& uri : contents.uris) names += (names.empty() ? "URI:" : ",URI:") + uri;
+  return names;
+}
+
 }  // namespace
 
+CertificateContents ContentsFor(const std::string& service) {
+  return {.dns_name = rpc::DnsNameOf(service), .uris = {"spiffe://playlog/" + service}};
+}
+
 TestAuthority::TestAuthority() : key_(MakeKey()) {
-  certificate_ = MakeCertificate("Playlog test CA", key_.get());
+  certificate_ = MakeCertificate("Playlog test CA", key_.get(), {});
   X509* certificate = certificate_.get();
   X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
   AddExtension(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE");
@@ -85,18 +97,24 @@ std::string TestAuthority::Issue(const std::string& parent, const std::string& s
   const std::lock_guard lock(mutex);
   const std::string directory = parent + "/" + service;
   // Never written twice: gRPC watches these files and ends the process when it reads half of one.
-  if (!std::filesystem::create_directories(directory)) return directory;
+  if (!std::filesystem::exists(directory)) IssueInto(directory, ContentsFor(service));
+  return directory;
+}
+
+void TestAuthority::IssueInto(const std::string& directory,
+                              const CertificateContents& contents) const {
+  Check(std::filesystem::create_directories(directory), directory.c_str());
   const std::shared_ptr<EVP_PKEY> key = MakeKey();
-  const std::shared_ptr<X509> certificate = MakeCertificate(service, key.get());
+  const std::shared_ptr<X509> certificate = MakeCertificate("Playlog test", key.get(), contents);
   X509_set_issuer_name(certificate.get(), X509_get_subject_name(certificate_.get()));
-  AddExtension(certificate.get(), certificate_.get(), NID_subject_alt_name,
-               "DNS:" + rpc::DnsNameOf(service) + ",URI:spiffe://playlog/" + service);
+  if (const std::string names = AlternativeNames(contents); !names.empty()) {
+    AddExtension(certificate.get(), certificate_.get(), NID_subject_alt_name, names);
+  }
   AddExtension(certificate.get(), certificate_.get(), NID_ext_key_usage, "serverAuth,clientAuth");
   Check(X509_sign(certificate.get(), key_.get(), EVP_sha256()) > 0, "X509_sign");
   WriteCertificate(directory + "/ca.pem", certificate_.get());
   WriteCertificate(directory + "/cert.pem", certificate.get());
   WriteKey(directory + "/key.pem", key.get());
-  return directory;
 }
 
 void WriteEcKey(const std::string& path) { WriteKey(path, MakeKey().get()); }
