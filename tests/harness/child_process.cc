@@ -95,6 +95,7 @@ std::optional<int> ChildProcess::ExitCode(absl::Duration time) {
     int status = 0;
     if (waitpid(pid_, &status, WNOHANG) != pid_) return false;
     exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    dumped_core_ = WIFSIGNALED(status) && WCOREDUMP(status);
     return true;
   });
   return exit_code_;
@@ -109,6 +110,7 @@ std::int64_t ChildProcess::MemoryKib(const std::string& field) const {
 }
 
 Finished RunToEnd(Command command, absl::Duration time) {
+  const absl::Time began = absl::Now();
   ChildProcess process(std::move(command));
   Finished finished;
   const std::optional<int> code = process.ExitCode(time);
@@ -118,6 +120,7 @@ Finished RunToEnd(Command command, absl::Duration time) {
   } else {
     finished.exit_code = *code;
   }
+  finished.duration = absl::Now() - began;
   finished.output = ReadFile(process.output_path());
   finished.errors = ReadFile(process.error_path());
   return finished;

@@ -41,6 +41,8 @@ class ChildProcess {
   // How it ended: the exit code, or minus the signal's number. Empty while it runs, or if it still
   // runs when the time is over.
   std::optional<int> ExitCode(absl::Duration time = absl::ZeroDuration());
+  // Whether the kernel wrote its memory to a core file, or gave it to a handler, when it ended.
+  bool dumped_core() const { return dumped_core_; }
 
   // A value of /proc/<pid>/status in KiB, such as VmRSS or VmHWM; 0 if the process has gone.
   std::int64_t MemoryKib(const std::string& field) const;
@@ -49,6 +51,7 @@ class ChildProcess {
   const Command command_;
   pid_t pid_ = 0;
   std::optional<int> exit_code_;
+  bool dumped_core_ = false;
 };
 
 // Waits until `condition` holds, looking at it after each step. False if it never did in time.
@@ -68,6 +71,7 @@ struct Finished {
   int exit_code = 0;
   std::string output;
   std::string errors;
+  absl::Duration duration;  // From its start until its end was seen.
 };
 // Kills the program when the time is over.
 Finished RunToEnd(Command command, absl::Duration time);

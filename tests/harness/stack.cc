@@ -15,7 +15,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "common/testing/samples.h"
+#include "tests/harness/api.h"
 #include "tests/harness/http_client.h"
 
 namespace playlog::harness {
@@ -66,6 +69,9 @@ std::string RandomBytes() {
 
 std::vector<std::string> SanitizerVariables(const StackOptions& options) {
   return {absl::StrCat("ASAN_OPTIONS=quarantine_size_mb=", options.quarantine_mib,
+                       // It would forbid core dumps by itself, and a test could not see that our
+                       // own code does.
+                       ":disable_coredump=0",
                        // The processes forbid to be traced, which finding leaks at the end needs
                        // rights for.
                        ":detect_leaks=", geteuid() == 0 ? 1 : 0),
@@ -88,7 +94,10 @@ const std::vector<std::string>& Stack::Services() {
   return services;
 }
 
-Stack::Stack(const StackOptions& options) : options_(options) {
+Stack::Stack(const StackOptions& options)
+    : options_(options),
+      database_(options.cluster != nullptr ? testing::TestDatabase(*options.cluster)
+                                           : testing::TestDatabase()) {
   MakeSchemas();
   MakeSecrets();
   StartStandins();
@@ -115,6 +124,36 @@ std::string Stack::TlsDirectoryOf(const std::string& service) const {
   return absl::StrCat(directory(), "/tls/", service);
 }
 
+void Stack::RotateCertificate(const std::string& service) {
+  const std::string generation = absl::StrCat(directory(), "/tls/", ++certificate_generation_);
+  LinkTlsDirectory(service, authority_.Issue(generation, service));
+}
+
+void Stack::LinkTlsDirectory(const std::string& service, const std::string& target) const {
+  const std::string link = TlsDirectoryOf(service);
+  std::filesystem::create_directory_symlink(target, link + ".fresh");
+  std::filesystem::rename(link + ".fresh", link);
+}
+
+std::string Stack::Metrics(const std::string& service) const {
+  std::size_t position = 0;
+  int port = 0;
+  // The last line wins: a restarted process appends to the same log.
+  for (const std::string& line : LogLines(service, position)) {
+    if (Member(line, "event") == "metrics") absl::SimpleAtoi(Member(line, "port"), &port);
+  }
+  return Exchange(port, RequestText("GET", "/metrics", "")).body;
+}
+
+std::optional<double> Stack::Metric(const std::string& service, const std::string& name) const {
+  for (const absl::string_view line : absl::StrSplit(Metrics(service), '\n')) {
+    absl::string_view rest = line;
+    double value = 0;
+    if (absl::ConsumePrefix(&rest, name + " ") && absl::SimpleAtod(rest, &value)) return value;
+  }
+  return std::nullopt;
+}
+
 void Stack::MakeSchemas() {
   // Roles are the server's, so that test programs that start together make them together.
   constexpr char kStatements[] = R"(
@@ -134,12 +173,12 @@ CREATE SCHEMA %2$s AUTHORIZATION %1$s;)";
 
 void Stack::MakeSecrets() {
   for (const std::string& service : Services()) {
-    authority_.Issue(directory() + "/tls", service);
+    RotateCertificate(service);
     if (!HasSchema(service)) continue;
     testing::WriteSecretFile(absl::StrCat(directory(), "/", service, ".database"),
                              AsRole(database_.url(), RoleOf(service)));
   }
-  authority_.Issue(directory() + "/tls", "operator");
+  RotateCertificate("operator");
   testing::WriteEcKey(directory() + "/token_key.pem");
   testing::WriteSecretFile(directory() + "/cursor_key", absl::BytesToHexString(RandomBytes()));
   testing::WriteSecretFile(directory() + "/key_encryption_key.json",
@@ -162,9 +201,9 @@ std::vector<std::string> Stack::WordsFor(const std::string& service) const {
   const auto neighbour = [&address](const std::string& name) {
     return absl::StrCat("--", name, "_address=", address(name));
   };
-  std::vector<std::string> words = {Programs().at(service),
-                                    "--tls_directory=" + TlsDirectoryOf(service),
-                                    "--metrics_address=127.0.0.1:0"};
+  std::vector<std::string> words = {
+      Programs().at(service), "--tls_directory=" + TlsDirectoryOf(service),
+      "--metrics_address=127.0.0.1:0", "--log_level=" + options_.log_level};
   if (service == "gateway") {
     std::string neighbours = "--neighbours=";
     for (const std::string& name : Services()) {
@@ -195,11 +234,14 @@ std::vector<std::string> Stack::WordsFor(const std::string& service) const {
   return words;
 }
 
-Finished Stack::RunApart(const std::string& service, const std::vector<std::string>& flags) const {
+Finished Stack::RunApart(const std::string& service, const std::vector<std::string>& flags,
+                         const std::vector<std::string>& variables) const {
   std::vector<std::string> words = WordsFor(service);
   words.insert(words.end(), flags.begin(), flags.end());
+  std::vector<std::string> all_variables = SanitizerVariables(options_);
+  all_variables.insert(all_variables.end(), variables.begin(), variables.end());
   const std::string name = absl::StrCat(service, "_", absl::ToUnixNanos(absl::Now()));
-  return RunToEnd({name, std::move(words), SanitizerVariables(options_), directory()}, kApartTime);
+  return RunToEnd({name, std::move(words), std::move(all_variables), directory()}, kApartTime);
 }
 
 void Stack::Start(const std::string& service) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ struct StackOptions {
   // little, since to such a test it looks like a leak.
   int quarantine_mib = 32;
   bool reflection = false;
+  std::string log_level = "info";
+  // A cluster for the stack's database, which must outlive the stack; that of TestDatabase if null.
+  testing::PostgresCluster* cluster = nullptr;
 };
 
 // The whole system as deploy/up runs it: the five real programs and the stand-ins as processes of
@@ -43,8 +47,14 @@ class Stack {
   int http_port() const { return http_port_; }
   const std::string& directory() const { return directory_.path(); }
   std::string SocketOf(const std::string& service) const;
-  // With ca.pem, cert.pem and key.pem; `operator` has one too.
+  // With ca.pem, cert.pem and key.pem; `operator` has one too. A link, which a rotation swaps.
   std::string TlsDirectoryOf(const std::string& service) const;
+  // The authority of all certificates.
+  const testing::TestAuthority& authority() const { return authority_; }
+  // Issues a new certificate for a service and swaps it in, as deploy/rotate-keys does.
+  void RotateCertificate(const std::string& service);
+  // Swaps another directory with certificates in for a service's.
+  void LinkTlsDirectory(const std::string& service, const std::string& target) const;
   const testing::TestDatabase& database() const { return database_; }
   const standins::ControlClient& standins() const { return *standins_; }
 
@@ -54,9 +64,16 @@ class Stack {
   int End(const std::string& service, int signal);
   // Starts a service that has ended, or the stand-ins at the same port; the gateway gets another.
   void Restart(const std::string& service);
-  // Runs a second process of a service with further flags, which win over the usual ones, until it
-  // ends or 20 s are over.
-  Finished RunApart(const std::string& service, const std::vector<std::string>& flags) const;
+  // Runs a second process of a service with further flags, which win over the usual ones, and with
+  // variables (NAME=value), until it ends or 20 s are over.
+  Finished RunApart(const std::string& service, const std::vector<std::string>& flags,
+                    const std::vector<std::string>& variables = {}) const;
+  // The page of metrics of a service as it is now, without its HTTP header; "" if it has none.
+  std::string Metrics(const std::string& service) const;
+  // The value of a metric, given with its labels as the page shows them; nothing if it is not
+  // there.
+  std::optional<double> Metric(const std::string& service, const std::string& name) const;
+
   // Waits until the gateway says that everything is ready; false if it does not in time.
   bool AwaitReady(absl::Duration time) const;
 
@@ -81,6 +98,7 @@ class Stack {
   const StackOptions options_;
   const testing::TemporaryDirectory directory_;
   const testing::TestAuthority authority_;
+  int certificate_generation_ = 0;
   const testing::TestDatabase database_;
   std::map<std::string, std::unique_ptr<ChildProcess>> processes_;
   std::map<std::string, std::size_t> errors_told_;
