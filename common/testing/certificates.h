@@ -13,9 +13,9 @@ namespace playlog::testing {
 // What a certificate says.
 struct CertificateContents {
   // The DNS name by which clients check a server; empty for none.
-  std::string dns_name;
+  std::string dns_name = "";
   // The URIs by which servers know a client, such as `spiffe://playlog/auth`.
-  std::vector<std::string> uris;
+  std::vector<std::string> uris = {};
   // When it is good, in seconds from now.
   long not_before_s = -60;
   long not_after_s = 24 * 3600;
