@@ -20,8 +20,12 @@ HttpResponse Json(std::string body) {
 }  // namespace
 
 Facade::Facade(const Router& router, Identity& identity, const Neighbours& neighbours,
-               std::string openapi)
-    : router_(router), identity_(identity), neighbours_(neighbours), openapi_(std::move(openapi)) {}
+               FacadeOptions options)
+    : router_(router),
+      identity_(identity),
+      neighbours_(neighbours),
+      openapi_(std::move(options.openapi)),
+      secure_cookies_(options.secure_cookies) {}
 
 void Facade::Handle(HttpRequest request, std::shared_ptr<HttpExchange> exchange) {
   const Routing routing = router_.Find(request.method, request.path);
@@ -42,9 +46,16 @@ absl::Status Facade::Call(const Routing& routing, const HttpRequest& request,
                           const std::shared_ptr<HttpExchange>& exchange) {
   const Route& route = *routing.route;
   PLAYLOG_ASSIGN_OR_RETURN(std::string token, identity_.Admit(route, request));
-  PLAYLOG_ASSIGN_OR_RETURN(const std::unique_ptr<google::protobuf::Message> message,
-                           BindRequest(route, routing.path_values, request.query, request.body));
-  const RpcRequest call{route, *message, std::move(token), request.request_id, routing.is_head};
+  PLAYLOG_ASSIGN_OR_RETURN(
+      const std::unique_ptr<google::protobuf::Message> message,
+      BindRequest(route, routing.path_values, request.query, request.body, request.headers));
+  const RpcRequest call{.route = route,
+                        .message = *message,
+                        .token = std::move(token),
+                        .request_id = request.request_id,
+                        .client_address = request.peer_address,
+                        .is_head = routing.is_head,
+                        .secure_cookies = secure_cookies_};
   AnswerByRpc(neighbours_.StubOf(route), call, exchange);
   return absl::OkStatus();
 }

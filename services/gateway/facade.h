@@ -16,12 +16,19 @@ inline constexpr char kHealthPath[] = "/healthz";
 inline constexpr char kReadyPath[] = "/readyz";
 inline constexpr char kOpenApiPath[] = "/openapi.json";
 
+struct FacadeOptions {
+  // The document at /openapi.json.
+  std::string openapi;
+  // Browsers reach the gateway by https alone, and send its cookies over nothing else.
+  bool secure_cookies = false;
+};
+
 // Turns HTTP requests into RPCs: route, identity, request message, call. It knows no RPC by name.
 class Facade final : public HttpHandler {
  public:
-  // All of them outlive the facade. `openapi` is the document at /openapi.json.
+  // The first three outlive the facade.
   Facade(const Router& router, Identity& identity, const Neighbours& neighbours,
-         std::string openapi);
+         FacadeOptions options);
 
   void Handle(HttpRequest request, std::shared_ptr<HttpExchange> exchange) override;
 
@@ -36,6 +43,7 @@ class Facade final : public HttpHandler {
   Identity& identity_;
   const Neighbours& neighbours_;
   const std::string openapi_;
+  const bool secure_cookies_;
 };
 
 }  // namespace playlog::gateway

@@ -16,6 +16,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/base/time_format.h"
+#include "playlog/options/v1/options.pb.h"
 
 namespace playlog::gateway {
 namespace {
@@ -218,6 +219,10 @@ bool IsTimestamp(const FieldDescriptor& field) {
 bool IsScalar(const FieldDescriptor& field) {
   return !field.is_repeated() &&
          (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE || IsTimestamp(field));
+}
+
+bool IsCookie(const FieldDescriptor& field) {
+  return field.options().HasExtension(options::v1::cookie);
 }
 
 std::string AllowedValues(const FieldDescriptor& field) {

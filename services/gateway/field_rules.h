@@ -32,6 +32,9 @@ bool IsTimestamp(const google::protobuf::FieldDescriptor& field);
 // message other than a Timestamp.
 bool IsScalar(const google::protobuf::FieldDescriptor& field);
 
+// Whether the field travels as a cookie (the option `cookie`), and so neither in JSON nor in a URL.
+bool IsCookie(const google::protobuf::FieldDescriptor& field);
+
 // What the field accepts, as the end of the sentence "<field> must be …".
 std::string AllowedValues(const google::protobuf::FieldDescriptor& field);
 

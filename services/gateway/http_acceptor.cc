@@ -51,6 +51,13 @@ std::optional<tcp::endpoint> ParseAddress(const std::string& address) {
 
 }  // namespace
 
+std::string PeerAddressText(const asio::ip::address& address) {
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  }
+  return address.to_string();
+}
+
 Acceptor::Acceptor(ServerState& server, std::vector<std::unique_ptr<IoThread>>& threads)
     : server_(server),
       threads_(threads),
@@ -138,7 +145,7 @@ void Acceptor::Hand(tcp::socket socket, IoThread& thread) {
   error_code error;
   const tcp::endpoint peer = socket.remote_endpoint(error);
   if (error) return;  // The client has already left.
-  const std::string address = peer.address().to_string();
+  const std::string address = PeerAddressText(peer.address());
   const auto connection = std::make_shared<Connection>(std::move(socket), address, server_, thread);
   if (!server_.connections.Add(address)) {
     server_.metrics.peer_limit_refusals.Increment();

@@ -4,6 +4,7 @@
 // Of the server's own files only: this header brings Asio with it.
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
@@ -14,6 +15,9 @@
 #include "services/gateway/http_server_state.h"
 
 namespace playlog::gateway {
+
+// The address in its usual form; one of IPv4 that came over a socket of IPv6 is IPv4's.
+std::string PeerAddressText(const boost::asio::ip::address& address);
 
 // Accepts connections on the first thread and hands them out to all in turn. When descriptors or
 // memory run out it pauses; when there are as many connections as allowed, it waits for one to end.

@@ -27,9 +27,9 @@ class HttpExchange {
   // The head of a streamed answer. For a HEAD request this is the whole answer.
   virtual void Begin(int status, HttpHeaders headers) = 0;
 
-  // The next part, which becomes one chunk: about 64 KiB are best. `done` is called exactly once:
-  // with true when the socket took the part, and it's time to make the next one; with false when
-  // the client has gone, and there is nobody to write for.
+  // The next part, which becomes one chunk (an empty one none): about 64 KiB are best. `done` is
+  // called exactly once: with true when the socket took the part, and it's time to make the next
+  // one; with false when the client has gone, and there is nobody to write for.
   virtual void Write(std::string part, std::function<void(bool)> done) = 0;
 
   // The answer is complete.

@@ -58,9 +58,12 @@ void ExchangeState::Begin(int status, HttpHeaders headers) {
 }
 
 void ExchangeState::Write(std::string part, std::function<void(bool)> done) {
+  bool taken = false;
   {
     absl::MutexLock lock(&mutex_);
-    if (phase_ == Phase::kBegun) {
+    if (phase_ == Phase::kBegun && part.empty()) {
+      taken = true;  // Nothing to hand to the socket, and so nothing that it would report.
+    } else if (phase_ == Phase::kBegun) {
       if (output_.data.size() + part.size() <= max_pending_bytes_) {
         if (output_.data.empty()) {
           output_.data = std::move(part);
@@ -77,7 +80,7 @@ void ExchangeState::Write(std::string part, std::function<void(bool)> done) {
       WakeLocked();
     }
   }
-  done(false);
+  done(taken);
 }
 
 void ExchangeState::End() {

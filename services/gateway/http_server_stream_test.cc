@@ -92,6 +92,25 @@ TEST(HttpStream, ReachesTheClientWhole) {
   EXPECT_EQ(client.ReadAnswer().body, "hello");
 }
 
+TEST(HttpStream, GoesOnAfterAnEmptyPart) {
+  TestServer server(HttpLimits(), [](const HttpRequest&, std::shared_ptr<HttpExchange> exchange) {
+    exchange->Begin(200, {});
+    // Each part from a thread of its own, when the one before has gone and nothing is pending.
+    exchange->Write("a", [exchange](bool) {
+      std::thread([exchange] {
+        exchange->Write("", [exchange](bool taken) {
+          exchange->Write(taken ? "b" : "lost", [exchange](bool) { exchange->End(); });
+        });
+      }).detach();
+    });
+  });
+  RawClient client(server.port());
+  client.Send(kGet);
+  const RawClient::Answer answer = client.ReadAnswer();
+  EXPECT_TRUE(answer.complete);
+  EXPECT_EQ(answer.body, "ab");
+}
+
 TEST(HttpStream, EndsWithTheConnectionForHttp10) {
   const auto producer = std::make_shared<Producer>(3);
   TestServer server(HttpLimits(), Produce(producer));

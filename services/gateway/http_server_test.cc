@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/gateway/http_acceptor.h"
 #include "services/gateway/http_raw_client.h"
 
 namespace playlog::gateway {
@@ -284,6 +285,16 @@ TEST(HttpServer, SaysThatAPortIsTaken) {
   options.address = "localhost";
   HttpServer third(options, handler);
   EXPECT_EQ(third.Start().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(PeerAddressText, IsThatOfIpv4WhereASocketOfIpv6TookIt) {
+  const auto text = [](const char* address) {
+    return PeerAddressText(boost::asio::ip::make_address(address));
+  };
+  EXPECT_EQ(text("192.0.2.7"), "192.0.2.7");
+  EXPECT_EQ(text("::ffff:192.0.2.7"), "192.0.2.7");
+  EXPECT_EQ(text("2001:db8:0:0::7"), "2001:db8::7");
+  EXPECT_EQ(text("::1"), "::1");
 }
 
 }  // namespace

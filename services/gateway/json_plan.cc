@@ -74,6 +74,15 @@ std::string UnsetText(const FieldDescriptor& field, const FieldPlan& plan, std::
   return absl::StrCat("\"", EnumValueName(*field.default_value_enum()), "\"");
 }
 
+// The field's index among those of its message that stand in JSON.
+int PlaceOf(const FieldDescriptor& field) {
+  int place = 0;
+  for (int i = 0; i < field.index(); ++i) {
+    if (!IsCookie(*field.containing_type()->field(i))) ++place;
+  }
+  return place;
+}
+
 }  // namespace
 
 absl::StatusOr<const JsonPlan*> JsonPlans::Compile(const Descriptor& type) {
@@ -83,10 +92,11 @@ absl::StatusOr<const JsonPlan*> JsonPlans::Compile(const Descriptor& type) {
   known->second = std::make_unique<JsonPlan>();
   JsonPlan* const plan = known->second.get();
   for (int i = 0; i < type.field_count(); ++i) {
+    if (IsCookie(*type.field(i))) continue;
     PLAYLOG_ASSIGN_OR_RETURN(FieldPlan field, CompileField(*type.field(i)));
     const auto number = static_cast<std::size_t>(field.number);
     if (plan->index_of_number_.size() <= number) plan->index_of_number_.resize(number + 1, -1);
-    plan->index_of_number_[number] = static_cast<std::int16_t>(i);
+    plan->index_of_number_[number] = static_cast<std::int16_t>(plan->fields_.size());
     plan->fields_.push_back(std::move(field));
   }
   return plan;
@@ -119,7 +129,7 @@ absl::StatusOr<FieldPlan> JsonPlans::CompileField(const FieldDescriptor& field) 
   }
   if (const auto* oneof = field.real_containing_oneof(); oneof != nullptr) {
     for (int i = 0; i < oneof->field_count(); ++i) {
-      if (oneof->field(i) != &field) plan.alternatives.push_back(oneof->field(i)->index());
+      if (oneof->field(i) != &field) plan.alternatives.push_back(PlaceOf(*oneof->field(i)));
     }
   }
   return plan;

@@ -61,7 +61,8 @@ struct FieldPlan {
 
 class JsonPlan {
  public:
-  // In the order of declaration, which is the order in JSON.
+  // In the order of declaration, which is the order in JSON. Fields that travel as cookies are not
+  // among them.
   const std::vector<FieldPlan>& fields() const { return fields_; }
 
   // The index of a field in fields(); -1 if the number is unknown.

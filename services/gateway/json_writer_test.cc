@@ -478,5 +478,23 @@ TEST(StreamWriter, WritesTheSameAsTheUnaryWriterHoweverTheMessageIsCut) {
   }
 }
 
+TEST(JsonWriter, LeavesOutWhatTravelsAsACookie) {
+  const std::string cookie =
+      "[(playlog.options.v1.cookie) = {name: 'a', path: '/', max_age_s: 1}];";
+  TestProtos protos("message M { string first = 1 " + cookie +
+                    "int32 number = 2; oneof one { string left = 3; string right = 4; }"
+                    "string last = 5 " +
+                    cookie + "}");
+  EXPECT_EQ(ToJson(*protos.Make("M", "first: 'x' number: 1 right: 'r' last: 'y'")).value_or(""),
+            R"({"number":1,"left":null,"right":"r"})");
+  // The last member of a oneof counts, whatever stands between them.
+  std::string wire = protos.Make("M", "left: 'l'")->SerializeAsString();
+  wire += protos.Make("M", "first: 'x' right: 'r'")->SerializeAsString();
+  JsonPlans plans;
+  std::string json;
+  ASSERT_THAT(WriteJson(**plans.Compile(protos.Type("M")), wire, json), IsOk());
+  EXPECT_EQ(json, R"({"number":0,"left":null,"right":"r"})");
+}
+
 }  // namespace
 }  // namespace playlog::gateway

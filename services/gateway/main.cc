@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/flags/flag.h"
@@ -19,6 +20,8 @@
 
 ABSL_FLAG(std::string, http_address, "127.0.0.1:8000", "Where HTTP is served, host:port.");
 ABSL_FLAG(std::string, port_file, "", "A file that gets the port that is served; empty for none.");
+ABSL_FLAG(std::string, public_url, "",
+          "The address that browsers reach the gateway by; cookies are for https alone if it is.");
 ABSL_FLAG(std::vector<std::string>, neighbours, {},
           "Where the services are: name=address, separated by commas, with addresses like "
           "unix:/path or dns:///host:port.");
@@ -36,6 +39,13 @@ absl::Status WritePort(int port) {
     return absl::FailedPreconditionError("cannot write the file --port_file " + path);
   }
   return absl::OkStatus();
+}
+
+// Whether browsers come by https, as far as --public_url says.
+absl::StatusOr<bool> IsHttps(const std::string& public_url) {
+  if (public_url.starts_with("https://")) return true;
+  if (public_url.empty() || public_url.starts_with("http://")) return false;
+  return absl::InvalidArgumentError("--public_url must begin with http:// or https://");
 }
 
 // Asks the running gateway for its health; main()'s result.
@@ -64,7 +74,10 @@ int Main(int argc, char** argv) {
       }));
   rpc::CachingTokenVerifier& verifier = process.token_verifier();
   Identity identity(verifier);
-  Facade facade(*router, identity, *neighbours, process.Require(MakeOpenApi(*router)));
+  FacadeOptions facade_options;
+  facade_options.openapi = process.Require(MakeOpenApi(*router));
+  facade_options.secure_cookies = process.Require(IsHttps(absl::GetFlag(FLAGS_public_url)));
+  Facade facade(*router, identity, *neighbours, std::move(facade_options));
   HttpServerOptions options;
   options.address = absl::GetFlag(FLAGS_http_address);
   HttpServer server(options, facade);

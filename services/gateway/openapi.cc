@@ -53,6 +53,14 @@ std::string TagOf(const MethodDescriptor& method) {
   return name;
 }
 
+// The content of an answer that is not JSON. Bytes that are no text have no JSON Schema of their
+// own, only a media type.
+json::object RawContent(const std::string& content_type) {
+  json::object schema{{"type", "string"}};
+  if (!content_type.starts_with("text/")) schema = {{"contentMediaType", content_type}};
+  return {{content_type, json::object{{"schema", std::move(schema)}}}};
+}
+
 json::object JsonContent(json::object schema) {
   return {{"application/json", json::object{{"schema", std::move(schema)}}}};
 }
@@ -66,7 +74,7 @@ class Document {
 
  private:
   json::array Parameters(const Route& route, const MethodDescriptor& method,
-                         OpenApiSchemas::Fields& in_url);
+                         OpenApiSchemas::Fields& not_in_body);
   json::object Responses(const Route& route, const MethodDescriptor& method);
   void AddErrors();
 
@@ -80,12 +88,13 @@ class Document {
 };
 
 json::array Document::Parameters(const Route& route, const MethodDescriptor& method,
-                                 OpenApiSchemas::Fields& in_url) {
+                                 OpenApiSchemas::Fields& not_in_body) {
   json::array parameters;
-  const auto add = [&](const FieldDescriptor& field, std::string_view place) {
+  const auto add = [&](const FieldDescriptor& field, std::string_view place,
+                       const std::string& name) {
     const FieldComment comment = ReadFieldComment(field);
-    in_url.insert(&field);
-    parameters.push_back(json::object{{"name", field.name()},
+    not_in_body.insert(&field);
+    parameters.push_back(json::object{{"name", name},
                                       {"in", place},
                                       {"required", place == "path" || comment.is_required},
                                       {"description", comment.text},
@@ -93,12 +102,16 @@ json::array Document::Parameters(const Route& route, const MethodDescriptor& met
   };
   for (const PathSegment& segment : route.segments) {
     if (segment.field != nullptr) {
-      add(*method.input_type()->FindFieldByName(segment.field->name()), "path");
+      const std::string& name = segment.field->name();
+      add(*method.input_type()->FindFieldByName(name), "path", name);
     }
+  }
+  for (const CookieField& cookie : route.request_cookies) {
+    add(*method.input_type()->FindFieldByName(cookie.field->name()), "cookie", cookie.name);
   }
   for (int i = 0; i < method.input_type()->field_count() && !route.takes_body; ++i) {
     const FieldDescriptor& field = *method.input_type()->field(i);
-    if (IsScalar(field) && !in_url.contains(&field)) add(field, "query");
+    if (IsScalar(field) && !not_in_body.contains(&field)) add(field, "query", field.name());
   }
   return parameters;
 }
@@ -114,28 +127,52 @@ std::set<int> ErrorStatuses(const Route& route, const MethodDescriptor& method) 
   const std::string comment = CommentOf(method);
   constexpr std::pair<std::string_view, int> kNamedCodes[] = {
       {"INVALID_ARGUMENT", 400},  {"FAILED_PRECONDITION", 400}, {"UNAUTHENTICATED", 401},
-      {"PERMISSION_DENIED", 403}, {"NOT_FOUND", 404},           {"ALREADY_EXISTS", 409}};
+      {"PERMISSION_DENIED", 403}, {"NOT_FOUND", 404},           {"ALREADY_EXISTS", 409},
+      {"NOT_IMPLEMENTED", 501}};
   for (const auto& [name, status] : kNamedCodes) {
     if (comment.find(name) != std::string::npos) statuses.insert(status);
   }
   return statuses;
 }
 
+// The header fields of an answer that sets cookies.
+json::object CookieHeaders(const Route& route, const MethodDescriptor& method) {
+  std::string description;
+  for (const CookieField& cookie : route.answer_cookies) {
+    const FieldDescriptor& field = *method.output_type()->FindFieldByName(cookie.field->name());
+    absl::StrAppend(&description, description.empty() ? "" : "\n\n", "`", cookie.name,
+                    "`: ", ReadFieldComment(field).text);
+  }
+  json::object set_cookie{{"description", description},
+                          {"schema", json::object{{"type", "string"}}}};
+  return {{"Set-Cookie", std::move(set_cookie)}};
+}
+
 json::object Document::Responses(const Route& route, const MethodDescriptor& method) {
   json::object responses;
   const auto add_success = [&](int status) {
     json::object response{{"description", CommentOf(*method.output_type())}};
+    if (!route.answer_cookies.empty()) response["headers"] = CookieHeaders(route, method);
     if (status != 204) {
       response["content"] =
-          JsonContent(schemas_.Message(*method.output_type(), Direction::kResponse));
+          route.IsRaw()
+              ? RawContent(route.content_type)
+              : JsonContent(schemas_.Message(*method.output_type(), Direction::kResponse));
     }
     responses[absl::StrCat(status)] = std::move(response);
   };
   if (route.alternative_status != 0) add_success(route.alternative_status);
   add_success(route.status);
   for (const int status : ErrorStatuses(route, method)) {
-    responses[absl::StrCat(status)] =
-        json::object{{"$ref", absl::StrCat("#/components/responses/Error", status)}};
+    json::value& response = responses[absl::StrCat(status)];
+    if (response.is_object()) {
+      // The same status as an answer and, where the gateway refuses the request, as an error.
+      for (auto& member : JsonContent({{"$ref", "#/components/schemas/Error"}})) {
+        response.at("content").as_object()[member.key()] = member.value();
+      }
+      continue;
+    }
+    response = json::object{{"$ref", absl::StrCat("#/components/responses/Error", status)}};
   }
   return responses;
 }
@@ -153,11 +190,11 @@ absl::Status Document::AddRoute(const Route& route) {
                          {"tags", json::array{TagOf(*method)}},
                          {"summary", FirstSentence(comment)},
                          {"description", comment}};
-  OpenApiSchemas::Fields in_url;
-  json::array parameters = Parameters(route, *method, in_url);
+  OpenApiSchemas::Fields not_in_body;
+  json::array parameters = Parameters(route, *method, not_in_body);
   if (!parameters.empty()) operation["parameters"] = std::move(parameters);
   if (route.takes_body) {
-    json::object schema = schemas_.Message(*method->input_type(), Direction::kRequest, in_url);
+    json::object schema = schemas_.Message(*method->input_type(), Direction::kRequest, not_in_body);
     operation["requestBody"] =
         json::object{{"required", true}, {"content", JsonContent(std::move(schema))}};
   }

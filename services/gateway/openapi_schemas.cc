@@ -84,7 +84,7 @@ json::object OpenApiSchemas::Message(const Descriptor& type, Direction direction
   json::array required;
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
-    if (hidden.contains(&field)) continue;
+    if (hidden.contains(&field) || IsCookie(field)) continue;
     properties[field.name()] = Field(field, direction);
     const auto& behaviour = field.options().GetExtension(options::v1::json_behaviour);
     if (is_request ? ReadFieldComment(field).is_required : !behaviour.omit_when_unset()) {
@@ -144,6 +144,7 @@ json::object OpenApiSchemas::Value(const FieldDescriptor& field, Direction direc
 }
 
 json::object OpenApiSchemas::Field(const FieldDescriptor& field, Direction direction) {
+  const FieldComment comment = ReadFieldComment(field);
   json::object schema;
   if (field.is_map()) {
     schema = {{"type", "object"}};
@@ -152,9 +153,8 @@ json::object OpenApiSchemas::Field(const FieldDescriptor& field, Direction direc
     schema = {{"type", "array"}, {"items", Value(field, direction)}};
   } else {
     schema = Value(field, direction);
-    if (field.has_optional_keyword()) schema = Nullable(std::move(schema));
+    if (field.has_presence() && !comment.is_required) schema = Nullable(std::move(schema));
   }
-  const FieldComment comment = ReadFieldComment(field);
   schema["description"] = comment.text;
   if (comment.is_input_only) schema["writeOnly"] = true;
   return schema;

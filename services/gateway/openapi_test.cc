@@ -47,7 +47,9 @@ TEST_F(OpenApi, HasThePathsOfTheContractAndNoOthers) {
        {"post /users/register", "post /users/token", "post /users/token/refresh", "get /users/me",
         "delete /users/me", "post /users/api-keys", "get /users/api-keys",
         "delete /users/api-keys/{service_name}", "get /music/fetch-recently-played",
-        "get /music/fetch-lastfm-recent", "get /music/get-stored-songs"}) {
+        "get /music/fetch-lastfm-recent", "get /music/get-stored-songs", "post /users/logout",
+        "post /users/password", "get /users/audit", "get /users/me/export",
+        "get /users/spotify/connect", "get /users/spotify/callback"}) {
     EXPECT_TRUE(operations.contains(operation)) << operation;
   }
   EXPECT_FALSE(operations.contains("get /healthz"));
@@ -96,6 +98,43 @@ TEST_F(OpenApi, DescribesAnswers) {
   EXPECT_THAT(At("/paths/~1users~1api-keys/post/responses/201"), HasSubstr("StoreApiKeyResponse"));
   EXPECT_THAT(At("/paths/~1users~1api-keys/post/responses/200"), HasSubstr("StoreApiKeyResponse"));
   EXPECT_EQ(At("/paths/~1users~1me/delete/responses/204/content"), "nothing");
+}
+
+TEST_F(OpenApi, DescribesAnswersThatAreNoJson) {
+  const std::string file = "/paths/~1users~1me~1export/get/responses/200/content";
+  EXPECT_EQ(At(file), R"({"application/zip":{"schema":{"contentMediaType":"application/zip"}}})");
+  const std::string page = "/paths/~1users~1spotify~1callback/get/responses/";
+  EXPECT_EQ(At(page + "200/content"),
+            R"({"text/html; charset=utf-8":{"schema":{"type":"string"}}})");
+  // The page says what went wrong in the sign-in; the gateway's own refusals are errors as ever.
+  EXPECT_EQ(At(page + "400/content/text~1html; charset=utf-8/schema/type"), "\"string\"");
+  EXPECT_EQ(At(page + "400/content/application~1json/schema/$ref"),
+            "\"#/components/schemas/Error\"");
+  EXPECT_EQ(At("/components/schemas/CompleteSignInResponse"), "nothing");
+}
+
+TEST_F(OpenApi, DescribesCookies) {
+  const std::string connect = "/paths/~1users~1spotify~1connect/get/responses/200";
+  EXPECT_THAT(At(connect + "/headers/Set-Cookie/description"),
+              HasSubstr("`playlog_spotify_sign_in`: What ties"));
+  EXPECT_EQ(At("/components/schemas/BeginSignInResponse/required"), R"(["authorize_url"])");
+  EXPECT_EQ(At("/components/schemas/BeginSignInResponse/properties/browser"), "nothing");
+  EXPECT_EQ(At("/paths/~1users~1spotify~1connect/get/responses/501/$ref"),
+            "\"#/components/responses/Error501\"");
+  const std::string cookie = "/paths/~1users~1spotify~1callback/get/parameters/0";
+  EXPECT_EQ(At(cookie + "/name"), "\"playlog_spotify_sign_in\"");
+  EXPECT_EQ(At(cookie + "/in"), "\"cookie\"");
+  EXPECT_EQ(At(cookie + "/required"), "false");
+  EXPECT_EQ(At("/paths/~1users~1spotify~1callback/get/parameters/1/name"), "\"code\"");
+}
+
+TEST_F(OpenApi, SaysWhichValuesMayBeNull) {
+  const std::string key = "/components/schemas/ApiKey/properties/";
+  EXPECT_EQ(At(key + "ends_at/type"), R"(["string","null"])");
+  EXPECT_EQ(At(key + "ends_at/format"), "\"date-time\"");
+  EXPECT_EQ(At("/components/schemas/AuditEvent/properties/service_name/anyOf/1/type"), "\"null\"");
+  EXPECT_EQ(At("/components/schemas/ListAuditEventsResponse/properties/next/type"),
+            R"(["integer","null"])");
 }
 
 TEST_F(OpenApi, DescribesErrors) {

@@ -48,7 +48,9 @@ bool IsInPath(const Route& route, const FieldDescriptor* field) {
 absl::Status BindParameter(const Route& route, const std::string& name, const std::string& value,
                            absl::flat_hash_set<std::string>& seen, Message& request) {
   const FieldDescriptor* field = request.GetDescriptor()->FindFieldByName(name);
-  if (route.takes_body || field == nullptr || !IsScalar(*field) || IsInPath(route, field)) {
+  if (route.takes_body || field == nullptr || !IsScalar(*field) || IsInPath(route, field) ||
+      IsCookie(*field)) {
+    if (route.ignores_unknown_parameters) return absl::OkStatus();
     return Error(errors::v1::ERROR_CODE_UNKNOWN_PARAMETER,
                  absl::StrCat("Unknown parameter: ", Shortened(name)),
                  "Leave the parameter out, or check its spelling.");
@@ -87,12 +89,21 @@ absl::Status BindQuery(const Route& route, std::string_view query, Message& requ
   return absl::OkStatus();
 }
 
+absl::Status BindCookies(const Route& route, const HttpHeaders& headers, Message& request) {
+  for (const CookieField& cookie : route.request_cookies) {
+    PLAYLOG_ASSIGN_OR_RETURN(std::optional<std::string> value, FindCookie(headers, cookie.name));
+    if (!value.has_value()) continue;
+    request.GetReflection()->SetString(&request, cookie.field, *std::move(value));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Message>> BindRequest(const Route& route,
                                                      const std::vector<std::string>& path_values,
-                                                     std::string_view query,
-                                                     std::string_view body) {
+                                                     std::string_view query, std::string_view body,
+                                                     const HttpHeaders& headers) {
   std::unique_ptr<Message> request(route.request->New());
   std::vector<const FieldDescriptor*> in_path;
   for (const PathSegment& segment : route.segments) {
@@ -100,7 +111,9 @@ absl::StatusOr<std::unique_ptr<Message>> BindRequest(const Route& route,
   }
   PLAYLOG_RETURN_IF_ERROR(BindQuery(route, query, *request));
   if (route.takes_body) {
-    PLAYLOG_RETURN_IF_ERROR(ReadJson(body, *request, in_path));
+    std::vector<const FieldDescriptor*> elsewhere = in_path;
+    for (const CookieField& cookie : route.request_cookies) elsewhere.push_back(cookie.field);
+    PLAYLOG_RETURN_IF_ERROR(ReadJson(body, *request, elsewhere));
   } else if (!body.empty()) {
     return Error(errors::v1::ERROR_CODE_BAD_REQUEST, "Unexpected body",
                  "Send this request without a body.");
@@ -109,6 +122,7 @@ absl::StatusOr<std::unique_ptr<Message>> BindRequest(const Route& route,
     const absl::Status status = SetFieldFromText(*request, *in_path[i], path_values[i]);
     if (!status.ok()) return ToParameterError(status);
   }
+  PLAYLOG_RETURN_IF_ERROR(BindCookies(route, headers, *request));
   return request;
 }
 
@@ -116,7 +130,7 @@ bool FieldCameFromUrl(const Route& route, std::string_view field) {
   if (route.method == nullptr) return false;
   const std::string name(field.substr(0, field.find_first_of(".[")));
   const FieldDescriptor* found = route.method->input_type()->FindFieldByName(name);
-  return found != nullptr && (!route.takes_body || IsInPath(route, found));
+  return found != nullptr && !IsCookie(*found) && (!route.takes_body || IsInPath(route, found));
 }
 
 absl::Status ForClientOf(const Route& route, const absl::Status& status) {

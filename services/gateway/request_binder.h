@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "services/gateway/http_message.h"
 #include "services/gateway/router.h"
 
 namespace playlog::gateway {
@@ -20,13 +21,15 @@ namespace playlog::gateway {
 // A route that takes a body has every field that is not in its path there, and no query parameters.
 // Any other route has its scalar fields in the query and takes no body. Query parameters are
 // application/x-www-form-urlencoded, split at `&` alone and decoded once, at most 100 of them; a
-// parameter without a name, as in `?&` or `?=1`, is malformed.
+// parameter without a name, as in `?&` or `?=1`, is malformed. Fields that travel as cookies come
+// from the Cookie field among `headers` and from nowhere else.
 //
 // Errors: those of ReadJson() for the body; INVALID_PARAMETER and UNKNOWN_PARAMETER, naming the
-// parameter, for path and query; BAD_REQUEST for a malformed query or a body that is not taken.
+// parameter, for path and query (a route may ignore unknown ones); BAD_REQUEST for a malformed
+// query or cookie, or a body that is not taken.
 absl::StatusOr<std::unique_ptr<google::protobuf::Message>> BindRequest(
     const Route& route, const std::vector<std::string>& path_values, std::string_view query,
-    std::string_view body);
+    std::string_view body, const HttpHeaders& headers = {});
 
 // Whether the client sent the field, named as in an error's FieldOf(), in the path or the query.
 bool FieldCameFromUrl(const Route& route, std::string_view field);

@@ -177,6 +177,54 @@ TEST_F(RequestBinder, TakesFieldsEitherFromThePathOrFromTheBody) {
   EXPECT_FALSE(FieldCameFromUrl(route, "name"));
 }
 
+TEST_F(RequestBinder, TakesCookiesFromTheirHeaderFieldAlone) {
+  TestProtos protos(
+      "message Q { string name = 1; string tie = 2 "
+      "[(playlog.options.v1.cookie) = {name: 'ticket', path: '/', max_age_s: 1}]; } message A {}"
+      "service S { rpc M(Q) returns (A) {"
+      "option (playlog.options.v1.access) = {user: true};"
+      "option (google.api.http) = {get: '/x' additional_bindings {post: '/x' body: '*'}}; } }");
+  const auto router = Router::Create(protos.Services());
+  ASSERT_THAT(router, IsOk());
+  const Route& get = *(*router)->Find("GET", "/x").route;
+  const Route& post = *(*router)->Find("POST", "/x").route;
+  const HttpHeaders headers = {{"cookie", "other=1; ticket=abc"}};
+  EXPECT_EQ((*BindRequest(get, {}, "name=n", "", headers))->ShortDebugString(),
+            "name: \"n\" tie: \"abc\"");
+  EXPECT_EQ((*BindRequest(post, {}, "", "{}", headers))->ShortDebugString(), "tie: \"abc\"");
+  EXPECT_EQ((*BindRequest(get, {}, "", ""))->ShortDebugString(), "");
+  for (const std::string name : {"tie", "ticket"}) {
+    EXPECT_THAT(BindRequest(get, {}, name + "=abc", "", headers).status(),
+                ErrorIs(errors::v1::ERROR_CODE_UNKNOWN_PARAMETER));
+    EXPECT_THAT(BindRequest(post, {}, "", "{\"" + name + "\":\"abc\"}", headers).status(),
+                ErrorIs(errors::v1::ERROR_CODE_UNKNOWN_FIELD));
+  }
+  for (const std::string cookies :
+       {"ticket=a; ticket=b", "ticket=", "ticket=a b", "ticket=a;b=c"}) {
+    EXPECT_THAT(BindRequest(get, {}, "", "", {{"cookie", cookies}}).status(),
+                ErrorIs(errors::v1::ERROR_CODE_BAD_REQUEST))
+        << cookies;
+  }
+  EXPECT_FALSE(FieldCameFromUrl(get, "tie"));
+}
+
+TEST_F(RequestBinder, LeavesCookiesAloneWhereTheRequestHasNone) {
+  const Routing routing = TheRouter().Find("GET", "/users/me");
+  EXPECT_THAT(BindRequest(*routing.route, {}, "", "", {{"cookie", ";;;"}, {"cookie", "a"}}),
+              IsOk());
+}
+
+TEST_F(RequestBinder, IgnoresUnknownParametersWhereTheRouteSaysSo) {
+  const auto request =
+      Bind("GET", "/users/spotify/callback/", "code=c&state=s&unknown=1&unknown=2&browser=forged");
+  ASSERT_THAT(request, IsOk());
+  EXPECT_EQ((*request)->ShortDebugString(), "code: \"c\" state: \"s\"");
+  EXPECT_THAT(Bind("GET", "/users/spotify/callback", "code=c&code=d").status(),
+              ErrorIs(errors::v1::ERROR_CODE_INVALID_PARAMETER));
+  EXPECT_THAT(Bind("GET", "/users/spotify/callback", "unknown=%zz").status(),
+              ErrorIs(errors::v1::ERROR_CODE_BAD_REQUEST));
+}
+
 TEST_F(RequestBinder, TurnsAServicesFieldErrorIntoAParameterError) {
   const Route& fetch = *TheRouter().Find("GET", "/music/fetch-lastfm-recent").route;
   const Route& store = *TheRouter().Find("POST", "/users/api-keys").route;

@@ -17,6 +17,7 @@ namespace playlog::gateway {
 namespace {
 
 using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
 using google::protobuf::MethodDescriptor;
 using google::protobuf::MethodOptions;
 
@@ -44,7 +45,7 @@ absl::StatusOr<PathSegment> ParseSegment(std::string_view path, std::string_view
     return Refuse(path, "a segment is neither a literal nor a {field}");
   }
   segment.field = request->FindFieldByName(std::string(text.substr(1, text.size() - 2)));
-  if (segment.field == nullptr || !IsScalar(*segment.field)) {
+  if (segment.field == nullptr || !IsScalar(*segment.field) || IsCookie(*segment.field)) {
     return Refuse(path, "a variable is no field of the request with one scalar value");
   }
   return segment;
@@ -76,6 +77,48 @@ absl::StatusOr<Caller> CallerOf(const MethodDescriptor& method) {
   return Refuse(method.full_name(), "it has a route but its access is not for people");
 }
 
+bool IsFileName(std::string_view name) { return IsLiteral(name) && name.front() != '.'; }
+
+// What the option `content_type` needs: an answer whose one field, but for cookies, is the bytes
+// `body`.
+absl::Status ReadRawAnswer(const options::v1::HttpBehaviour& behaviour, Route& route) {
+  const MethodDescriptor& method = *route.method;
+  if (behaviour.content_type().empty()) {
+    if (behaviour.file_name().empty()) return absl::OkStatus();
+    return Refuse(method.full_name(), "only an answer with a content_type has a file_name");
+  }
+  const Descriptor& answer = *method.output_type();
+  const FieldDescriptor* body = answer.FindFieldByName("body");
+  const auto fields = static_cast<std::size_t>(answer.field_count());
+  if (body == nullptr || body->type() != FieldDescriptor::TYPE_BYTES || body->is_repeated() ||
+      fields != route.answer_cookies.size() + 1 || route.status == 204) {
+    return Refuse(method.full_name(), "its answer has not just the bytes `body`");
+  }
+  if (!IsPrintableAscii(behaviour.content_type()) ||
+      (!behaviour.file_name().empty() && !IsFileName(behaviour.file_name()))) {
+    return Refuse(method.full_name(), "its content_type or its file_name is malformed");
+  }
+  route.content_type = behaviour.content_type();
+  route.file_name = behaviour.file_name();
+  route.body_number = body->number();
+  return absl::OkStatus();
+}
+
+// The parts of a route that its cookies and its answer's form decide.
+absl::Status ReadForms(const options::v1::HttpBehaviour& behaviour, Route& route) {
+  const MethodDescriptor& method = *route.method;
+  PLAYLOG_ASSIGN_OR_RETURN(route.request_cookies, CookieFieldsOf(*method.input_type()));
+  PLAYLOG_ASSIGN_OR_RETURN(route.answer_cookies, CookieFieldsOf(*method.output_type()));
+  if (route.streams && !route.answer_cookies.empty()) {
+    return Refuse(method.full_name(), "the head of a stream is sent before its cookies are known");
+  }
+  if (route.takes_body && behaviour.ignores_unknown_parameters()) {
+    return Refuse(method.full_name(), "a route with a body has no parameters to ignore");
+  }
+  route.ignores_unknown_parameters = behaviour.ignores_unknown_parameters();
+  return ReadRawAnswer(behaviour, route);
+}
+
 absl::StatusOr<Route> RouteOf(const MethodDescriptor& method, const google::api::HttpRule& rule) {
   Route route;
   std::tie(route.verb, route.path) = VerbAndPath(rule);
@@ -97,6 +140,7 @@ absl::StatusOr<Route> RouteOf(const MethodDescriptor& method, const google::api:
   if (behaviour.status() != 0) route.status = behaviour.status();
   route.alternative_status = behaviour.alternative_status();
   if (behaviour.deadline_ms() != 0) route.deadline_ms = behaviour.deadline_ms();
+  PLAYLOG_RETURN_IF_ERROR(ReadForms(behaviour, route));
   return route;
 }
 

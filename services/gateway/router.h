@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "services/gateway/cookies.h"
 #include "services/gateway/json_plan.h"
 
 namespace playlog::gateway {
@@ -46,6 +47,18 @@ struct Route {
   int status = 200;            // Of a successful answer; 204 has no body.
   int alternative_status = 0;  // What the service may choose instead; 0 if nothing.
   int deadline_ms = 5000;
+  bool ignores_unknown_parameters = false;
+
+  std::vector<CookieField> request_cookies;  // The request's fields that come as cookies.
+  std::vector<CookieField> answer_cookies;   // The answer's fields that are set as cookies.
+
+  // Of an answer that is not JSON: its media type, the number of the field with its bytes, and the
+  // name under which browsers save it; empty for one that they show.
+  std::string content_type;
+  int body_number = 0;
+  std::string file_name;
+
+  bool IsRaw() const { return !content_type.empty(); }
 };
 
 // What the router makes of a verb and a path.
@@ -68,8 +81,9 @@ struct Routing {
 class Router {
  public:
   // Fails, naming the RPC, where an RPC has no `access` option, is annotated in a way that is not
-  // understood, streams requests, has a message that has no form in JSON, or stands on the same
-  // verb and path as another. RPCs without an annotation are no routes. Each of `local_paths`
+  // understood, streams requests, has a message that has no form in JSON, a cookie or a body of
+  // bytes that cannot be served, or stands on the same verb and path as another. RPCs without an
+  // annotation are no routes. Each of `local_paths`
   // ("/healthz") becomes a route for GET and HEAD without a method.
   static absl::StatusOr<std::unique_ptr<Router>> Create(
       std::span<const google::protobuf::ServiceDescriptor* const> services,

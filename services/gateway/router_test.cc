@@ -78,7 +78,20 @@ INSTANTIATE_TEST_SUITE_P(
         ContractRow{"GET", "/music/fetch-lastfm-recent",
                     "playlog.lastfm.v1.LastfmIngestService.FetchRecentTracks", Caller::kUser, 200},
         ContractRow{"GET", "/music/get-stored-songs",
-                    "playlog.songs.v1.SongStoreService.GetStoredSongs", Caller::kUser, 200}));
+                    "playlog.songs.v1.SongStoreService.GetStoredSongs", Caller::kUser, 200},
+        ContractRow{"POST", "/users/logout", "playlog.auth.v1.UserService.Logout", Caller::kUser,
+                    204, 0, true},
+        ContractRow{"POST", "/users/password", "playlog.auth.v1.UserService.ChangePassword",
+                    Caller::kUser, 204, 0, true},
+        ContractRow{"GET", "/users/audit", "playlog.auth.v1.AuditService.ListAuditEvents",
+                    Caller::kUser, 200},
+        ContractRow{"GET", "/users/me/export", "playlog.auth.v1.UserService.ExportMe",
+                    Caller::kUser, 200},
+        ContractRow{"GET", "/users/spotify/connect",
+                    "playlog.spotify.v1.SpotifySignInService.BeginSignIn", Caller::kUser, 200},
+        ContractRow{"GET", "/users/spotify/callback",
+                    "playlog.spotify.v1.SpotifySignInService.CompleteSignIn", Caller::kAnyone, 200,
+                    400}));
 
 TEST(Router, KnowsHowEachRouteBehaves) {
   const auto router = MakeRouter();
@@ -96,6 +109,34 @@ TEST(Router, KnowsHowEachRouteBehaves) {
   EXPECT_FALSE(router->Find("POST", "/users/register").route->is_idempotent);
 }
 
+TEST(Router, KnowsWhichAnswersAreNoJson) {
+  const auto router = MakeRouter();
+  const Route* exported = router->Find("GET", "/users/me/export").route;
+  EXPECT_TRUE(exported->IsRaw());
+  EXPECT_TRUE(exported->streams);
+  EXPECT_EQ(exported->content_type, "application/zip");
+  EXPECT_EQ(exported->file_name, "playlog-export.zip");
+  EXPECT_EQ(exported->body_number, 1);
+  const Route* callback = router->Find("GET", "/users/spotify/callback").route;
+  EXPECT_TRUE(callback->IsRaw());
+  EXPECT_TRUE(callback->ignores_unknown_parameters);
+  EXPECT_EQ(callback->content_type, "text/html; charset=utf-8");
+  EXPECT_EQ(callback->file_name, "");
+  EXPECT_FALSE(router->Find("GET", "/users/me").route->IsRaw());
+}
+
+TEST(Router, KnowsWhichFieldsAreCookies) {
+  const auto router = MakeRouter();
+  const Route* connect = router->Find("GET", "/users/spotify/connect").route;
+  EXPECT_TRUE(connect->request_cookies.empty());
+  ASSERT_EQ(connect->answer_cookies.size(), 1u);
+  EXPECT_EQ(connect->answer_cookies.front().name, "playlog_spotify_sign_in");
+  const Route* callback = router->Find("GET", "/users/spotify/callback").route;
+  ASSERT_EQ(callback->request_cookies.size(), 1u);
+  EXPECT_EQ(callback->request_cookies.front().field->name(), "browser");
+  EXPECT_EQ(callback->answer_cookies.size(), 1u);
+}
+
 TEST(Router, GivesPathVariablesDecoded) {
   const auto router = MakeRouter();
   EXPECT_THAT(router->Find("DELETE", "/users/api-keys/a%20b+%C3%A9/").path_values,
@@ -111,6 +152,11 @@ TEST(Router, ServesHeadOnlyWhereGetOnlyReads) {
   const Routing fetch = router->Find("HEAD", "/music/fetch-recently-played/");
   EXPECT_THAT(fetch.status, ErrorIs(errors::v1::ERROR_CODE_METHOD_NOT_ALLOWED));
   EXPECT_EQ(fetch.allow, "GET, OPTIONS");
+  for (const std::string path : {"/users/spotify/connect/", "/users/spotify/callback/"}) {
+    EXPECT_THAT(router->Find("HEAD", path).status,
+                ErrorIs(errors::v1::ERROR_CODE_METHOD_NOT_ALLOWED));
+  }
+  EXPECT_THAT(router->Find("HEAD", "/users/me/export/").status, IsOk());
 }
 
 TEST(Router, AnswersOptionsWithWhatIsAllowed) {
@@ -247,6 +293,48 @@ TEST(RouterCreate, RefusesWhatItDoesNotUnderstand) {
   const TestProtos protos(OneRpc(""));
   EXPECT_THAT(Router::Create(protos.Services()).status().message(),
               HasSubstr("playlog.test.v1.S.M"));
+}
+
+// An RPC that answers a raw body; `fields` are those of its answer.
+std::string RawRpc(const std::string& fields, const std::string& behaviour,
+                   const std::string& returns = "Raw") {
+  return "message Q {} message Raw {" + fields + "} service S { rpc M(Q) returns (" + returns +
+         ") {" + UserRoute("get: '/x'") + "option (playlog.options.v1.http_behaviour) = {" +
+         behaviour + "}; } }";
+}
+
+TEST(RouterCreate, RefusesRawAnswersAndCookiesThatCannotBeServed) {
+  const std::string zip = "content_type: 'application/zip' ";
+  const std::string cookie = "[(playlog.options.v1.cookie) = {name: 'a', path: '/', max_age_s: 1}]";
+  const std::string good = RawRpc("bytes body = 3; string tie = 1 " + cookie + ";", zip);
+  EXPECT_THAT(Router::Create(TestProtos(good).Services()), IsOk());
+  EXPECT_THAT(Router::Create(TestProtos(RawRpc("bytes body = 1;", zip, "stream Raw")).Services()),
+              IsOk());
+  const std::string rows[] = {
+      RawRpc("string body = 1;", zip),
+      RawRpc("repeated bytes body = 1;", zip),
+      RawRpc("bytes data = 1;", zip),
+      RawRpc("bytes body = 1; string more = 2;", zip),
+      RawRpc("", zip),
+      RawRpc("bytes body = 1;", zip + "status: 204"),
+      RawRpc("bytes body = 1;", "content_type: 'a\\r\\nb'"),
+      RawRpc("bytes body = 1;", zip + "file_name: 'a\"b'"),
+      RawRpc("bytes body = 1;", zip + "file_name: '../a'"),
+      RawRpc("bytes body = 1;", zip + "file_name: '.a'"),
+      RawRpc("bytes body = 1;", "file_name: 'a.zip'"),
+      RawRpc("bytes body = 1; string tie = 2 " + cookie + ";", zip, "stream Raw"),
+      RawRpc("int32 tie = 2 " + cookie + ";", ""),
+      "message Q { string tie = 1 " + cookie +
+          "; } message A {} service S { rpc M(Q) returns (A) {" + UserRoute("get: '/x/{tie}'") +
+          "} }",
+      "message Q {} message A {} service S { rpc M(Q) returns (A) {" +
+          UserRoute("post: '/x' body: '*'") +
+          "option (playlog.options.v1.http_behaviour) = {ignores_unknown_parameters: true}; } }",
+  };
+  for (const std::string& row : rows) {
+    const TestProtos protos(row);
+    EXPECT_FALSE(Router::Create(protos.Services()).ok()) << row;
+  }
 }
 
 TEST(RouterCreate, PrefersLiteralsToVariables) {

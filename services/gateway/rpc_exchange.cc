@@ -18,6 +18,7 @@
 #include "services/gateway/http_error.h"
 #include "services/gateway/json_writer.h"
 #include "services/gateway/request_binder.h"
+#include "services/gateway/rpc_answer.h"
 
 namespace playlog::gateway {
 namespace {
@@ -42,8 +43,6 @@ grpc::ByteBuffer Serialize(const google::protobuf::Message& message) {
   return {&slice, 1};
 }
 
-HttpHeaders JsonHeaders() { return {{"Content-Type", "application/json"}}; }
-
 // What both kinds of call share: the context and the way back to the client.
 class Exchange {
  public:
@@ -51,10 +50,12 @@ class Exchange {
       : route_(request.route),
         request_id_(request.request_id),
         is_head_(request.is_head),
+        secure_cookies_(request.secure_cookies),
         http_(std::move(http)),
         request_(Serialize(request.message)),
         deadline_(absl::Now() + absl::Milliseconds(request.route.deadline_ms) - kHopMargin) {
     rpc::AddMetadata(context_, rpc::kRequestIdKey, request.request_id);
+    rpc::AddMetadata(context_, rpc::kClientAddressKey, request.client_address);
     if (!request.token.empty()) {
       rpc::AddMetadata(context_, rpc::kAuthorizationKey, absl::StrCat("Bearer ", request.token));
     }
@@ -79,11 +80,11 @@ class Exchange {
     return alternative ? route_.alternative_status : route_.status;
   }
 
-  void SendJson(std::string json) {
-    HttpResponse response{SuccessStatus(), {}, {}};
+  void SendWhole(std::string body, HttpHeaders cookies = {}) {
+    HttpResponse response{SuccessStatus(), std::move(cookies), {}};
     if (response.status != 204) {
-      response.headers = JsonHeaders();
-      response.body = std::move(json);
+      for (auto& field : HeadersOf(route_)) response.headers.push_back(std::move(field));
+      response.body = std::move(body);
     }
     http_->Send(std::move(response));
   }
@@ -91,6 +92,7 @@ class Exchange {
   const Route& route_;
   const std::string request_id_;
   const bool is_head_;
+  const bool secure_cookies_;
   const std::shared_ptr<HttpExchange> http_;
   grpc::ClientContext context_;
   grpc::ByteBuffer request_;
@@ -113,19 +115,23 @@ class UnaryExchange final : public Exchange, public std::enable_shared_from_this
  private:
   void Finish(const grpc::Status& status) {
     if (!status.ok()) return SendError(rpc::FromGrpc(status));
-    std::string json;
-    const absl::Status written = WriteJson(*route_.answer, Flatten(response_), json);
+    const std::string wire = Flatten(response_);
+    std::string body;
+    const absl::Status written =
+        route_.IsRaw() ? AppendBody(route_, wire, body) : WriteJson(*route_.answer, wire, body);
     if (!written.ok()) return SendError(written);
-    SendJson(std::move(json));
+    absl::StatusOr<HttpHeaders> cookies = SetCookiesOf(route_, wire, secure_cookies_);
+    if (!cookies.ok()) return SendError(cookies.status());
+    SendWhole(std::move(body), *std::move(cookies));
   }
 
   grpc::ByteBuffer response_;
 };
 
-// Reads the parts of one message and hands each on as JSON; the next part is read when the client's
-// socket has taken the last one, so memory does not grow with the history. The first part is held
-// until it is known whether there is a second: most answers are one part, and go out whole with
-// their length.
+// Reads the parts of one message and hands each on, as JSON or as the bytes that it holds; the next
+// part is read when the client's socket has taken the last one, so memory does not grow with the
+// history. The first part is held until it is known whether there is a second: most answers are one
+// part, and go out whole with their length.
 class StreamExchange final : public Exchange,
                              public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
@@ -153,14 +159,14 @@ class StreamExchange final : public Exchange,
     life_->answering = true;
     if (!ok) return EndReads();
     const bool first = parts_++ == 0;
-    std::string json = std::move(pending_);
+    std::string ready = std::move(pending_);
     pending_.clear();
-    broken_ = writer_.Write(Flatten(part_), pending_);
+    broken_ = Append(Flatten(part_));
     if (!broken_.ok()) return GiveUp();
     if (first) return StartRead(&part_);
-    if (parts_ == 2) http_->Begin(SuccessStatusOfStream(), JsonHeaders());
+    if (parts_ == 2) http_->Begin(route_.status, HeadersOf(route_));
     if (is_head_) return GiveUp();
-    http_->Write(std::move(json), [this](bool taken) {
+    http_->Write(std::move(ready), [this](bool taken) {
       if (!taken) return GiveUp();
       StartRead(&part_);
     });
@@ -191,7 +197,14 @@ class StreamExchange final : public Exchange,
     grpc::ClientContext* context ABSL_GUARDED_BY(mutex) = nullptr;
   };
 
-  int SuccessStatusOfStream() const { return route_.status; }
+  // Adds a part to what is pending.
+  absl::Status Append(const std::string& wire) {
+    if (route_.IsRaw()) return AppendBody(route_, wire, pending_);
+    return writer_.Write(wire, pending_);
+  }
+
+  // Adds what ends the answer.
+  absl::Status Finish() { return route_.IsRaw() ? absl::OkStatus() : writer_.Finish(pending_); }
 
   void EndReads() {
     alarm_.Cancel();
@@ -214,10 +227,10 @@ class StreamExchange final : public Exchange,
            {"request_id", request_id_}});
       return http_->Abort();
     }
-    if (const absl::Status finished = writer_.Finish(pending_); !finished.ok()) {
+    if (const absl::Status finished = Finish(); !finished.ok()) {
       return begun ? http_->Abort() : SendError(finished);
     }
-    if (!begun) return SendJson(std::move(pending_));
+    if (!begun) return SendWhole(std::move(pending_));
     http_->Write(std::move(pending_), [http = http_](bool taken) {
       if (taken) http->End();
     });

@@ -18,7 +18,9 @@ struct RpcRequest {
   const google::protobuf::Message& message;
   std::string token;  // Verified; empty for a call without a user.
   std::string request_id;
+  std::string client_address;  // Of the client's socket, without its port.
   bool is_head = false;
+  bool secure_cookies = false;  // Cookies are for https alone.
 };
 
 // Calls the RPC and answers the exchange with its response: a unary answer at once, a streamed one
