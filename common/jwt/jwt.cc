@@ -19,6 +19,8 @@ namespace {
 constexpr std::string_view kAlgorithm = "ES256";
 constexpr std::string_view kType = "at+jwt";
 constexpr std::string_view kStaffRole = "staff";
+constexpr std::string_view kPemBegin = "-----BEGIN ";
+constexpr std::string_view kPemPrivateKey = "PRIVATE KEY-----";
 constexpr std::size_t kIdSizeMax = 64;
 // The last second of the year 9999. Farther times are no times.
 constexpr std::int64_t kUnixSecondsMax = 253'402'300'799;
@@ -85,17 +87,20 @@ std::optional<Claims> ReadClaims(const JsonObject& payload, absl::Time now) {
   if (subject == nullptr || token_id == nullptr || !IsId(*token_id)) return std::nullopt;
   const std::optional<std::int64_t> user_id = ParseUserId(*subject);
   const std::optional<std::int64_t> token_version = FindInteger(payload, "tv");
+  const std::optional<std::int64_t> session_id = FindInteger(payload, "sid");
   const std::optional<absl::Time> issued_at = FindTime(payload, "iat");
   const std::optional<absl::Time> not_before = FindTime(payload, "nbf");
   const std::optional<absl::Time> expires_at = FindTime(payload, "exp");
   const std::optional<bool> staff = FindStaff(payload);
   if (!user_id || !token_version || *token_version < 0 || !staff) return std::nullopt;
+  if (!session_id || *session_id <= 0) return std::nullopt;
   if (!issued_at || !not_before || !expires_at) return std::nullopt;
   if (now < *issued_at || now < *not_before || now >= *expires_at) return std::nullopt;
   if (*expires_at - *issued_at > kLifetimeMax) return std::nullopt;
   return Claims{.user_id = *user_id,
                 .token_id = *token_id,
                 .token_version = *token_version,
+                .session_id = *session_id,
                 .staff = *staff,
                 .issued_at = *issued_at,
                 .expires_at = *expires_at};
@@ -160,7 +165,7 @@ absl::StatusOr<PublicKeys> PublicKeys::Create(const std::vector<PublicKey>& keys
   for (const PublicKey& key : keys) {
     if (!IsId(key.kid)) return absl::InvalidArgumentError("a public key has a malformed kid");
     PLAYLOG_ASSIGN_OR_RETURN(std::shared_ptr<evp_pkey_st> parsed, MakePublicKey(key.x, key.y));
-    if (!result.keys_.emplace(key.kid, std::move(parsed)).second) {
+    if (!result.keys_.emplace(key.kid, Key{key, std::move(parsed)}).second) {
       return absl::InvalidArgumentError("two public keys have the same kid");
     }
   }
@@ -169,7 +174,16 @@ absl::StatusOr<PublicKeys> PublicKeys::Create(const std::vector<PublicKey>& keys
 
 evp_pkey_st* PublicKeys::Find(const std::string& kid) const {
   const auto key = keys_.find(kid);
-  return key == keys_.end() ? nullptr : key->second.get();
+  return key == keys_.end() ? nullptr : key->second.parsed.get();
+}
+
+bool PublicKeys::operator==(const PublicKeys& other) const {
+  return keys_.size() == other.keys_.size() &&
+         std::all_of(keys_.begin(), keys_.end(), [&other](const auto& entry) {
+           const auto found = other.keys_.find(entry.first);
+           return found != other.keys_.end() && found->second.text.x == entry.second.text.x &&
+                  found->second.text.y == entry.second.text.y;
+         });
 }
 
 absl::StatusOr<Claims> Verify(std::string_view token, const PublicKeys& keys, absl::Time now) {
@@ -189,8 +203,36 @@ absl::StatusOr<SigningKey> SigningKey::FromPem(std::string_view pem) {
   return SigningKey(std::move(key), std::move(public_key));
 }
 
+absl::StatusOr<std::vector<SigningKey>> SigningKey::AllFromPem(std::string_view pem) {
+  std::vector<SigningKey> keys;
+  for (std::size_t begin = pem.find(kPemBegin); begin != std::string_view::npos;) {
+    const std::size_t next = pem.find(kPemBegin, begin + kPemBegin.size());
+    const std::string_view block = pem.substr(begin, next - begin);
+    begin = next;
+    // Other blocks, such as EC PARAMETERS, are not ours to read.
+    if (block.substr(0, block.find('\n')).find(kPemPrivateKey) == std::string_view::npos) continue;
+    PLAYLOG_ASSIGN_OR_RETURN(SigningKey key, FromPem(block));
+    const bool known = std::any_of(keys.begin(), keys.end(), [&key](const SigningKey& other) {
+      return other.public_key().kid == key.public_key().kid;
+    });
+    if (known) return absl::FailedPreconditionError("it holds one private key twice");
+    if (keys.size() == kSigningKeysMax) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("it holds more than ", kSigningKeysMax, " private keys"));
+    }
+    keys.push_back(std::move(key));
+  }
+  // Without such a block, the reader of one key says what is wrong.
+  if (keys.empty()) {
+    PLAYLOG_ASSIGN_OR_RETURN(SigningKey key, FromPem(pem));
+    keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
 absl::StatusOr<std::string> SigningKey::Sign(const Claims& claims) const {
-  if (claims.user_id <= 0 || claims.token_version < 0 || !IsId(claims.token_id)) {
+  if (claims.user_id <= 0 || claims.token_version < 0 || claims.session_id <= 0 ||
+      !IsId(claims.token_id)) {
     return InternalError("claims that no verifier accepts");
   }
   const std::int64_t issued_at = absl::ToUnixSeconds(claims.issued_at);
@@ -204,8 +246,8 @@ absl::StatusOr<std::string> SigningKey::Sign(const Claims& claims) const {
   const std::string payload = absl::StrCat(
       R"({"iss":")", ToAbsl(kIssuer), R"(","aud":")", ToAbsl(kAudience), R"(","sub":")",
       claims.user_id, R"(","exp":)", expires_at, R"(,"iat":)", issued_at, R"(,"nbf":)", issued_at,
-      R"(,"jti":")", claims.token_id, R"(","tv":)", claims.token_version,
-      claims.staff ? R"(,"roles":["staff"]})" : R"(,"roles":[]})");
+      R"(,"jti":")", claims.token_id, R"(","tv":)", claims.token_version, R"(,"sid":)",
+      claims.session_id, claims.staff ? R"(,"roles":["staff"]})" : R"(,"roles":[]})");
   return SignParts(header, payload);
 }
 

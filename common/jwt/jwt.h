@@ -54,11 +54,17 @@ class PublicKeys {
   static absl::StatusOr<PublicKeys> Create(const std::vector<PublicKey>& keys);
 
   bool empty() const { return keys_.empty(); }
+  // Whether both trust the same keys under the same names, in whatever order.
+  bool operator==(const PublicKeys& other) const;
   // Returns the key of the kid, or nullptr. Valid as long as this object.
   evp_pkey_st* Find(const std::string& kid) const;
 
  private:
-  std::unordered_map<std::string, std::shared_ptr<evp_pkey_st>> keys_;
+  struct Key {
+    PublicKey text;
+    std::shared_ptr<evp_pkey_st> parsed;
+  };
+  std::unordered_map<std::string, Key> keys_;
 };
 
 // Verifies a token and returns what it says. Every fault is the same INVALID_TOKEN, so that an
@@ -78,6 +84,11 @@ class SigningKey {
   // Reads an unencrypted PEM private key (PKCS #8 or SEC 1). FAILED_PRECONDITION says in one line
   // what is wrong with it, without showing any of it.
   static absl::StatusOr<SigningKey> FromPem(std::string_view pem);
+
+  // Reads one key or more, each as FromPem does, in their order; texts between them are ignored.
+  // FAILED_PRECONDITION for none, over kSigningKeysMax, one that FromPem refuses, or one twice.
+  static constexpr std::size_t kSigningKeysMax = 8;
+  static absl::StatusOr<std::vector<SigningKey>> AllFromPem(std::string_view pem);
 
   // The public half. Its kid is the first 16 characters of the base64url of the SHA-256 of the
   // uncompressed point, so that it needs no keeping.

@@ -20,6 +20,7 @@ namespace {
 using ::playlog::testing::ErrorIs;
 using ::playlog::testing::IsOk;
 using ::playlog::testing::StatusIs;
+using ::testing::ElementsAre;
 
 const absl::Time kNow = absl::FromUnixSeconds(1'700'000'000);
 
@@ -33,6 +34,7 @@ class JwtTest : public ::testing::Test {
     return {.user_id = 42,
             .token_id = "Zm9v_-1",
             .token_version = 3,
+            .session_id = 77,
             .staff = false,
             .issued_at = kNow - absl::Minutes(1),
             .expires_at = kNow + absl::Minutes(14)};
@@ -43,7 +45,7 @@ class JwtTest : public ::testing::Test {
   }
   std::string GoodPayload() const {
     return R"({"iss":"playlog","aud":"playlog-api","sub":"42","exp":1700000900,"iat":1700000000,)"
-           R"("nbf":1700000000,"jti":"abc","tv":0})";
+           R"("nbf":1700000000,"jti":"abc","tv":0,"sid":7})";
   }
 
   // Signs the good header or payload after one replacement, which must have changed something.
@@ -77,6 +79,7 @@ TEST_F(JwtTest, AcceptsWhatWasSigned) {
   EXPECT_EQ(claims->user_id, 42);
   EXPECT_EQ(claims->token_id, "Zm9v_-1");
   EXPECT_EQ(claims->token_version, 3);
+  EXPECT_EQ(claims->session_id, 77);
   EXPECT_FALSE(claims->staff);
   EXPECT_EQ(claims->issued_at, GoodClaims().issued_at);
   EXPECT_EQ(claims->expires_at, GoodClaims().expires_at);
@@ -282,6 +285,14 @@ TEST_F(JwtTest, RefusesMalformedTokenIdsAndVersions) {
   }
 }
 
+TEST_F(JwtTest, NeedsTheSignInThatItComesFrom) {
+  ExpectRefused(WithPayload(R"(,"sid":7)", ""));
+  for (const char* const value : {"0", "-7", "\"7\"", "7.5", "null", "[7]", "1e400"}) {
+    ExpectRefused(WithPayload(R"("sid":7)", absl::StrCat(R"("sid":)", value)));
+  }
+  EXPECT_EQ(VerifyAt(WithPayload(R"("sid":7)", R"("sid":8)"))->session_id, 8);
+}
+
 TEST_F(JwtTest, RefusesTokensOverTheSizeLimit) {
   const auto padded = [this](std::size_t size) {
     return WithPayload(R"("tv":0)",
@@ -306,13 +317,14 @@ TEST_F(JwtTest, AcceptsTheKeyBeforeWhileItIsTrusted) {
 }
 
 TEST_F(JwtTest, DoesNotSignWhatVerifyRefuses) {
-  std::vector<Claims> bad(6, GoodClaims());
+  std::vector<Claims> bad(7, GoodClaims());
   bad[0].user_id = 0;
   bad[1].token_id = "a\"b";
   bad[2].token_version = -1;
   bad[3].expires_at = bad[3].issued_at;
   bad[4].expires_at = bad[4].issued_at + absl::Minutes(16);
   bad[5].issued_at = absl::FromUnixSeconds(-1);
+  bad[6].session_id = 0;
   for (const Claims& claims : bad) {
     EXPECT_THAT(key_.Sign(claims), ErrorIs(errors::v1::ERROR_CODE_INTERNAL));
   }
@@ -348,6 +360,50 @@ TEST(SigningKey, NamesItselfAfterItsPoint) {
   EXPECT_EQ(key->public_key().kid.size(), 16);
   EXPECT_EQ(key->public_key().kid, SigningKey::FromPem(pem)->public_key().kid);
   EXPECT_NE(key->public_key().kid, NewSigningKey().public_key().kid);
+}
+
+TEST(PublicKeys, AreEqualIfTheyTrustTheSameKeys) {
+  const PublicKey one = NewSigningKey().public_key();
+  const PublicKey other = NewSigningKey().public_key();
+  PublicKey renamed = one;
+  renamed.kid = "renamed";
+  PublicKey impostor = other;
+  impostor.kid = one.kid;
+  EXPECT_EQ(*PublicKeys::Create({one, other}), *PublicKeys::Create({other, one}));
+  EXPECT_NE(*PublicKeys::Create({one}), *PublicKeys::Create({one, other}));
+  EXPECT_NE(*PublicKeys::Create({one}), *PublicKeys::Create({renamed}));
+  EXPECT_NE(*PublicKeys::Create({one}), *PublicKeys::Create({impostor}));
+}
+
+std::vector<std::string> KidsOf(const std::vector<SigningKey>& keys) {
+  std::vector<std::string> kids;
+  for (const SigningKey& key : keys) kids.push_back(key.public_key().kid);
+  return kids;
+}
+
+TEST(SigningKey, ReadsAllKeysOfAFileInTheirOrder) {
+  const std::string first = NewPrivateKeyPem();
+  const std::string second = NewPrivateKeyPem();
+  const std::string first_kid = SigningKey::FromPem(first)->public_key().kid;
+  const std::string second_kid = SigningKey::FromPem(second)->public_key().kid;
+  EXPECT_THAT(KidsOf(*SigningKey::AllFromPem(first)), ElementsAre(first_kid));
+  EXPECT_THAT(KidsOf(*SigningKey::AllFromPem(first + second)), ElementsAre(first_kid, second_kid));
+  const std::string parameters =
+      "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+  EXPECT_THAT(
+      KidsOf(*SigningKey::AllFromPem("# the next\n" + parameters + second + "# now\n" + first)),
+      ElementsAre(second_kid, first_kid));
+}
+
+TEST(SigningKey, ReadsNoneOfAFileWithABadKey) {
+  const std::string good = NewPrivateKeyPem();
+  std::string many;
+  for (std::size_t i = 0; i <= SigningKey::kSigningKeysMax; ++i) many += NewPrivateKeyPem();
+  for (const std::string& bad :
+       {std::string(), std::string("secret"), good + good, good + NewPrivateKeyPem("P-384"), many,
+        good + good.substr(0, good.size() / 2)}) {
+    EXPECT_THAT(SigningKey::AllFromPem(bad), StatusIs(absl::StatusCode::kFailedPrecondition));
+  }
 }
 
 TEST(SigningKey, RefusesWhatIsNoPrivateKeyOnP256) {
