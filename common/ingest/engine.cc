@@ -14,12 +14,6 @@
 namespace playlog::ingest {
 namespace {
 
-// How often a wait looks whether anybody still wants the result.
-constexpr absl::Duration kWaitSlice = absl::Milliseconds(100);
-constexpr absl::Duration kStoreTimeout = absl::Seconds(1);
-// A try that ends so shortly before the deadline was ended by it: timers count milliseconds.
-constexpr absl::Duration kDeadlineSlack = absl::Milliseconds(20);
-
 double RealRandom() {
   thread_local absl::InsecureBitGen generator;
   return absl::Uniform(generator, 0.0, 1.0);
@@ -41,25 +35,12 @@ struct Engine::Flight {
   absl::StatusOr<Fetched> result = InternalError("a fetch ended without a result");
 };
 
-// What one fetch knows about its tries.
-struct Engine::Attempts {
-  const rpc::Call& call;
-  std::int64_t user_id;
-  const Credential& credential;
-  absl::Time deadline;
-  int failures = 0;
-  int rate_limits = 0;
-};
-
 Engine::Engine(Source& source, KeyVault& vault, PlaySink& sink, Store& store, Clock& clock,
                Random random, EngineOptions options)
-    : source_(source),
-      vault_(vault),
+    : tools_{source, vault, store, clock, random ? std::move(random) : Random(RealRandom)},
       sink_(sink),
-      store_(store),
-      clock_(clock),
-      random_(random ? std::move(random) : Random(RealRandom)),
-      options_(options) {}
+      options_(options),
+      renewer_(tools_, options_.renewal) {}
 
 absl::StatusOr<Fetched> Engine::Fetch(const rpc::Call& call, std::int64_t user_id, int limit) {
   for (;;) {
@@ -77,10 +58,10 @@ absl::StatusOr<Fetched> Engine::Fetch(const rpc::Call& call, std::int64_t user_i
       return Lead(flight, call, user_id);
     }
     const bool done = mutex_.AwaitWithTimeout(absl::Condition(&flight->done),
-                                              UpstreamDeadline(call) - clock_.Now());
+                                              UpstreamDeadline(call) - tools_.clock.Now());
     std::erase(flight->callers, &call);
     mutex_.Unlock();
-    if (!done) return TooLate();
+    if (!done) return TooLateError(tools_.source.profile());
     // A fetch that was given up just now, and one that asked for fewer plays, are not this
     // caller's.
     const bool given_up = absl::IsCancelled(flight->result.status()) && !call.IsCancelled();
@@ -120,109 +101,101 @@ absl::StatusOr<Fetched> Engine::Lead(const std::shared_ptr<Flight>& flight, cons
 }
 
 absl::StatusOr<Fetched> Engine::Run(const rpc::Call& call, std::int64_t user_id, int limit) {
-  const SourceProfile& profile = source_.profile();
-  absl::StatusOr<Credential> credential = vault_.Open(call, user_id);
-  if (absl::IsNotFound(credential.status())) {
-    return Error(profile.key_missing_code, profile.key_missing_text, profile.key_missing_detail);
-  }
+  absl::StatusOr<Credential> credential = tools_.vault.Open(call, user_id);
+  if (absl::IsNotFound(credential.status())) return KeyMissingError(tools_.source.profile());
   PLAYLOG_RETURN_IF_ERROR(credential.status());
-  PLAYLOG_RETURN_IF_ERROR(source_.CheckCredential(*credential));
+  PLAYLOG_RETURN_IF_ERROR(tools_.source.CheckCredential(*credential));
   PLAYLOG_ASSIGN_OR_RETURN(Page page, FetchPage(call, user_id, *credential, limit));
   // Plays that were fetched are stored though everybody has gone: they are the scarce thing.
   rpc::Call storing = call;
   storing.cancelled = nullptr;
   RecordRejected(storing, user_id, page);
   if (!page.plays.empty()) PLAYLOG_RETURN_IF_ERROR(sink_.Store(storing, user_id, page.plays));
+  ReportSuccess(storing, user_id, *credential);
   DropRepeats(page.plays);
   KeepFirst(page.plays, limit);
   return Fetched{.account = credential->account, .plays = std::move(page.plays)};
 }
 
 absl::StatusOr<Page> Engine::FetchPage(const rpc::Call& call, std::int64_t user_id,
-                                       const Credential& credential, int limit) {
-  Attempts attempts{.call = call,
-                    .user_id = user_id,
-                    .credential = credential,
-                    .deadline = UpstreamDeadline(call)};
-  PLAYLOG_RETURN_IF_ERROR(WaitOutKnownLimit(attempts));
-  for (;;) {
+                                       Credential& credential, int limit) {
+  const absl::Time deadline = UpstreamDeadline(call);
+  Attempts attempts(tools_, options_.attempts, call, SubjectOf(user_id, credential), deadline);
+  PLAYLOG_RETURN_IF_ERROR(attempts.WaitOutKnownLimit());
+  PLAYLOG_RETURN_IF_ERROR(RenewIfEnding(call, user_id, deadline, credential));
+  for (bool renewed = false;;) {
     if (call.IsCancelled()) return absl::CancelledError("nobody waits for the fetch any more");
-    if (clock_.Now() >= attempts.deadline) return TooLate();
+    if (tools_.clock.Now() >= deadline) return TooLateError(tools_.source.profile());
     std::variant<Page, UpstreamFailure> answer =
-        source_.FetchPage(credential, {limit, attempts.deadline, call.cancelled});
+        tools_.source.FetchPage(credential, {limit, deadline, call.cancelled});
     if (Page* page = std::get_if<Page>(&answer)) {
-      Count(call, "ok");
+      attempts.Count("ok");
       return std::move(*page);
     }
     const UpstreamFailure& failure = std::get<UpstreamFailure>(answer);
-    Count(call, failure.cause);
-    PLAYLOG_RETURN_IF_ERROR(AfterFailure(failure, attempts));
+    attempts.Count(failure.cause);
+    const bool ended = failure.kind == UpstreamFailure::Kind::kKeyEnded;
+    if (ended && credential.IsRenewable() && !std::exchange(renewed, true)) {
+      PLAYLOG_ASSIGN_OR_RETURN(credential, renewer_.Renew(call, user_id, credential, deadline));
+      continue;
+    }
+    if (ended || failure.kind == UpstreamFailure::Kind::kRejected) {
+      ReportUse(tools_, call, user_id, credential, KeyUse::kRejected);
+    }
+    PLAYLOG_RETURN_IF_ERROR(attempts.AfterFailure(failure));
   }
 }
 
-absl::Status Engine::AfterFailure(const UpstreamFailure& failure, Attempts& attempts) {
-  const SourceProfile& profile = source_.profile();
-  switch (failure.kind) {
-    case UpstreamFailure::Kind::kRejected:
-      return Error(profile.rejected_code, profile.failed_text, profile.rejected_detail);
-    case UpstreamFailure::Kind::kUnusable:
-      return Unavailable();
-    case UpstreamFailure::Kind::kRateLimited:
-      return AfterRateLimit(failure, attempts);
-    case UpstreamFailure::Kind::kTransient:
-      break;
-  }
-  if (clock_.Now() >= attempts.deadline - kDeadlineSlack) return TooLate();
-  if (++attempts.failures >= options_.max_tries) return Unavailable();
-  const absl::Duration pause =
-      options_.first_pause * (1 << (attempts.failures - 1)) * (0.5 + random_());
-  return Wait(pause, attempts) ? absl::OkStatus() : TooLate();
-}
-
-absl::Status Engine::AfterRateLimit(const UpstreamFailure& failure, Attempts& attempts) {
-  const absl::Duration asked =
-      failure.retry_after.value_or(options_.default_retry_after * (1.0 + 0.1 * random_()));
-  const absl::Status noted =
-      store_.NoteRateLimit(attempts.user_id, attempts.credential.version, clock_.Now() + asked,
-                           StoreDeadline(attempts.call));
-  if (!noted.ok()) {
-    Log(Severity::kWarning, "rate_limit_not_noted",
-        {{"request_id", attempts.call.request_id}, {"error", std::string(noted.message())}});
-  }
-  if (++attempts.rate_limits >= options_.max_tries) return RateLimited(asked);
-  // A little later than asked, so that those who were told the same do not come back at once.
-  const absl::Duration wait = asked + absl::Milliseconds(250) * random_();
-  return Wait(wait, attempts) ? absl::OkStatus() : RateLimited(asked);
-}
-
-absl::Status Engine::WaitOutKnownLimit(Attempts& attempts) {
-  const absl::StatusOr<absl::Time> until = store_.RateLimitedUntil(
-      attempts.user_id, attempts.credential.version, StoreDeadline(attempts.call));
-  if (!until.ok()) {
-    // The upstream itself will say if it is too early.
-    Log(Severity::kWarning, "rate_limit_not_read",
-        {{"request_id", attempts.call.request_id},
-         {"error", std::string(until.status().message())}});
+absl::Status Engine::RenewIfEnding(const rpc::Call& call, std::int64_t user_id, absl::Time deadline,
+                                   Credential& credential) {
+  const absl::Time now = tools_.clock.Now();
+  if (!credential.IsRenewable() || credential.expires_at - now > options_.renew_before) {
     return absl::OkStatus();
   }
-  const absl::Duration left = *until - clock_.Now();
-  if (left <= absl::ZeroDuration()) return absl::OkStatus();
-  return Wait(left, attempts) ? absl::OkStatus() : RateLimited(left);
+  const bool works = credential.expires_at > now;
+  const absl::Time until = works ? std::min(deadline, now + options_.early_renewal) : deadline;
+  absl::StatusOr<Credential> renewed = renewer_.Renew(call, user_id, credential, until);
+  if (renewed.ok()) {
+    credential = *std::move(renewed);
+    return absl::OkStatus();
+  }
+  // While it works it is used, unless the user has to do something anyway.
+  const bool refused = absl::IsFailedPrecondition(renewed.status());
+  return works && !refused ? absl::OkStatus() : renewed.status();
 }
 
-bool Engine::Wait(absl::Duration duration, const Attempts& attempts) {
-  const absl::Time end = clock_.Now() + duration;
-  if (end >= attempts.deadline) return false;
-  while (!attempts.call.IsCancelled()) {
-    const absl::Duration left = end - clock_.Now();
-    if (left <= absl::ZeroDuration()) break;
-    clock_.Sleep(std::min(left, kWaitSlice));
-  }
-  return true;
+absl::StatusOr<std::optional<bool>> Engine::TryKey(const rpc::Call& call, std::int64_t user_id) {
+  const absl::Time deadline =
+      std::min(UpstreamDeadline(call), tools_.clock.Now() + options_.try_key);
+  absl::StatusOr<Credential> credential = tools_.vault.Open(call, user_id);
+  if (absl::IsNotFound(credential.status())) return std::nullopt;
+  PLAYLOG_RETURN_IF_ERROR(credential.status());
+  if (!tools_.source.CheckCredential(*credential).ok()) return std::nullopt;
+  AttemptsOptions once = options_.attempts;
+  once.max_tries = 1;
+  Attempts attempts(tools_, once, call, SubjectOf(user_id, *credential), deadline);
+  if (!attempts.WaitOutKnownLimit().ok() || tools_.clock.Now() >= deadline) return std::nullopt;
+  const std::variant<Page, UpstreamFailure> answer =
+      tools_.source.FetchPage(*credential, {1, deadline, call.cancelled});
+  const UpstreamFailure* failure = std::get_if<UpstreamFailure>(&answer);
+  attempts.Count(failure == nullptr ? "ok" : failure->cause);
+  if (failure == nullptr) return true;
+  if (failure->kind == UpstreamFailure::Kind::kRejected) return false;
+  if (failure->kind == UpstreamFailure::Kind::kKeyEnded && !credential->IsRenewable()) return false;
+  // There is no other try; but a rate limit is remembered.
+  static_cast<void>(attempts.AfterFailure(*failure));
+  return std::nullopt;
+}
+
+void Engine::ReportSuccess(const rpc::Call& call, std::int64_t user_id,
+                           const Credential& credential) {
+  const bool old = tools_.clock.Now() - credential.last_success_at > options_.report_again;
+  if (credential.known_good && !old) return;
+  ReportUse(tools_, call, user_id, credential, KeyUse::kAccepted);
 }
 
 void Engine::RecordRejected(const rpc::Call& call, std::int64_t user_id, const Page& page) {
-  const SourceProfile& profile = source_.profile();
+  const SourceProfile& profile = tools_.source.profile();
   for (const RejectedItem& item : page.rejected) {
     GetCounter("playlog_rejected_items_total", "Items of upstream pages that became no play.",
                {{"source", profile.name}, {"reason", item.reason}})
@@ -234,8 +207,9 @@ void Engine::RecordRejected(const rpc::Call& call, std::int64_t user_id, const P
         .Increment(page.cleared_values);
   }
   if (page.rejected.empty()) return;
-  const absl::Status recorded = store_.RecordRejected(user_id, profile.name, page.rejected,
-                                                      clock_.Now(), StoreDeadline(call));
+  const absl::Status recorded =
+      tools_.store.RecordRejected(user_id, profile.name, page.rejected, tools_.clock.Now(),
+                                  StoreDeadlineOf(call, tools_.clock));
   // The good plays of the page are worth more than the record of the bad ones, which the next fetch
   // brings again.
   if (!recorded.ok()) {
@@ -246,38 +220,10 @@ void Engine::RecordRejected(const rpc::Call& call, std::int64_t user_id, const P
   }
 }
 
-void Engine::Count(const rpc::Call& call, std::string_view outcome) {
-  const char* name = source_.profile().name;
-  GetCounter("playlog_upstream_calls_total", "Calls to upstreams by what came of them.",
-             {{"source", name}, {"outcome", std::string(outcome)}})
-      .Increment();
-  Log(Severity::kDebug, "upstream_call",
-      {{"request_id", call.request_id}, {"source", name}, {"outcome", outcome}});
-}
-
 absl::Time Engine::UpstreamDeadline(const rpc::Call& call) {
-  const absl::Time now = clock_.Now();
+  const absl::Time now = tools_.clock.Now();
   const absl::Time end = std::min(call.deadline, now + options_.max_fetch);
   return end - std::min(options_.reserve, (end - now) / 4);
-}
-
-absl::Time Engine::StoreDeadline(const rpc::Call& call) {
-  return std::min(call.deadline, clock_.Now() + kStoreTimeout);
-}
-
-absl::Status Engine::Unavailable() const {
-  const SourceProfile& profile = source_.profile();
-  return Error(profile.unavailable_code, profile.failed_text, "Try again later");
-}
-
-absl::Status Engine::TooLate() const {
-  return Error(errors::v1::ERROR_CODE_DEADLINE_EXCEEDED, source_.profile().failed_text,
-               "Try again later");
-}
-
-absl::Status Engine::RateLimited(absl::Duration retry_after) const {
-  return RetryableError(errors::v1::ERROR_CODE_RATE_LIMITED, source_.profile().failed_text,
-                        "Try again after the time that Retry-After tells", retry_after);
 }
 
 }  // namespace playlog::ingest

@@ -2,19 +2,19 @@
 #define PLAYLOG_COMMON_INGEST_ENGINE_H_
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/clock.h"
+#include "common/ingest/attempts.h"
 #include "common/ingest/neighbours.h"
+#include "common/ingest/renewal.h"
 #include "common/ingest/source.h"
 #include "common/ingest/store.h"
 #include "common/rpc/call.h"
@@ -22,16 +22,20 @@
 namespace playlog::ingest {
 
 struct EngineOptions {
-  // Tries of an upstream's transient fault, and answers of a rate limit, in one fetch.
-  int max_tries = 3;
-  // The pause before the second try, and twice that before the third; each times 0.5 to 1.5.
-  absl::Duration first_pause = absl::Milliseconds(400);
-  // The wait after a rate limit that says nothing usable, plus up to a tenth of it.
-  absl::Duration default_retry_after = absl::Seconds(30);
+  AttemptsOptions attempts;
+  RenewalOptions renewal;
   // The longest fetch where the caller sets no earlier deadline.
   absl::Duration max_fetch = absl::Seconds(29);
   // What is kept of the caller's time to store the plays and to answer; at most a quarter of it.
   absl::Duration reserve = absl::Milliseconds(1500);
+  // A key that ends sooner is renewed before it is used: a fetch takes about as long at most.
+  absl::Duration renew_before = absl::Seconds(30);
+  // How long that may take while the key still works.
+  absl::Duration early_renewal = absl::Seconds(3);
+  // A success is reported to the vault again after this long.
+  absl::Duration report_again = absl::Minutes(5);
+  // The longest try of a key that was just stored.
+  absl::Duration try_key = absl::Milliseconds(1800);
 };
 
 // What a fetch brought.
@@ -40,18 +44,16 @@ struct Fetched {
   std::vector<songs::v1::Play> plays;  // In the upstream's order, each once; all are stored.
 };
 
-// Fetches a user's newest plays from a source and stores them: opens the key, asks the upstream,
-// tries again what is worth it, waits out a rate limit that fits, records what was rejected, stores
-// the plays. It is the one layer that repeats calls to an upstream.
+// Fetches a user's newest plays from a source and stores them: opens the key, renews it if it ends,
+// asks the upstream, tries again what is worth it, waits out a rate limit that fits, records what
+// was rejected, stores the plays, tells the vault how the key fared. It is the one layer that
+// repeats calls to an upstream.
 //
 // Fetches of one user that run at the same time are one fetch: the later callers join it and get
 // its result, so a user's retries are never multiplied. A rate limit is remembered in the store, so
 // that no process calls again for that key too early. Thread-safe; calls block.
 class Engine {
  public:
-  // Returns numbers from 0 up to but not including 1. Thread-safe.
-  using Random = std::function<double()>;
-
   // The arguments live longer than the engine. An empty `random` means a real one.
   Engine(Source& source, KeyVault& vault, PlaySink& sink, Store& store, Clock& clock,
          Random random = {}, EngineOptions options = {});
@@ -63,40 +65,33 @@ class Engine {
   absl::StatusOr<Fetched> Fetch(const rpc::Call& call, std::int64_t user_id, int limit)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Asks the upstream once whether it takes the user's key, within two seconds, and stores nothing.
+  // Nothing is returned if that did not come out: no usable answer in time, a rate limit, no key,
+  // or a key that only a renewal could tell about. Errors are the vault's.
+  absl::StatusOr<std::optional<bool>> TryKey(const rpc::Call& call, std::int64_t user_id);
+
   // The callers that share the fetch of a user that is running now.
   int WaitingCallers(std::int64_t user_id) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   struct Flight;
-  struct Attempts;
 
   absl::StatusOr<Fetched> Lead(const std::shared_ptr<Flight>& flight, const rpc::Call& call,
                                std::int64_t user_id) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<Fetched> Run(const rpc::Call& call, std::int64_t user_id, int limit);
+  // Changes the credential if it renews it.
   absl::StatusOr<Page> FetchPage(const rpc::Call& call, std::int64_t user_id,
-                                 const Credential& credential, int limit);
-  // Decides after a failed try: OK to try again, after the wait that it has made.
-  absl::Status AfterFailure(const UpstreamFailure& failure, Attempts& attempts);
-  absl::Status AfterRateLimit(const UpstreamFailure& failure, Attempts& attempts);
-  absl::Status WaitOutKnownLimit(Attempts& attempts);
-  // Waits unless the wait would end after the deadline, or the callers go away meanwhile.
-  bool Wait(absl::Duration duration, const Attempts& attempts);
+                                 Credential& credential, int limit);
+  absl::Status RenewIfEnding(const rpc::Call& call, std::int64_t user_id, absl::Time deadline,
+                             Credential& credential);
+  void ReportSuccess(const rpc::Call& call, std::int64_t user_id, const Credential& credential);
   void RecordRejected(const rpc::Call& call, std::int64_t user_id, const Page& page);
-  void Count(const rpc::Call& call, std::string_view outcome);
   absl::Time UpstreamDeadline(const rpc::Call& call);
-  absl::Time StoreDeadline(const rpc::Call& call);
 
-  absl::Status Unavailable() const;
-  absl::Status TooLate() const;
-  absl::Status RateLimited(absl::Duration retry_after) const;
-
-  Source& source_;
-  KeyVault& vault_;
+  const Tools tools_;
   PlaySink& sink_;
-  Store& store_;
-  Clock& clock_;
-  const Random random_;
   const EngineOptions options_;
+  Renewer renewer_;
   absl::Mutex mutex_;
   // The fetches that are running, by user.
   std::map<std::int64_t, std::shared_ptr<Flight>> flights_ ABSL_GUARDED_BY(mutex_);

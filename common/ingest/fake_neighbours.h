@@ -1,6 +1,7 @@
 #ifndef PLAYLOG_COMMON_INGEST_FAKE_NEIGHBOURS_H_
 #define PLAYLOG_COMMON_INGEST_FAKE_NEIGHBOURS_H_
 
+#include <deque>
 #include <map>
 #include <utility>
 #include <vector>
@@ -14,6 +15,13 @@ namespace playlog::ingest {
 // A KeyVault in memory.
 class FakeKeyVault final : public KeyVault {
  public:
+  struct Report {
+    std::int64_t user_id;
+    std::int64_t version;
+    KeyUse use;
+    bool operator==(const Report&) const = default;
+  };
+
   void Put(std::int64_t user_id, Credential credential) {
     const absl::MutexLock lock(&mutex_);
     credentials_[user_id] = std::move(credential);
@@ -27,12 +35,65 @@ class FakeKeyVault final : public KeyVault {
     if (!status_.ok()) return status_;
     const auto found = credentials_.find(user_id);
     if (found == credentials_.end()) return Error(errors::v1::ERROR_CODE_NOT_FOUND, "No key");
+    ++opened_;
     return found->second;
+  }
+  absl::StatusOr<std::int64_t> SaveTokens(const rpc::Call&, std::int64_t user_id,
+                                          std::int64_t expected_version,
+                                          const Tokens& tokens) override {
+    const absl::MutexLock lock(&mutex_);
+    if (!save_failures_.empty()) {
+      const absl::Status failure = save_failures_.front();
+      save_failures_.pop_front();
+      return failure;
+    }
+    if (!status_.ok()) return status_;
+    if (expected_version != 0 && !credentials_.contains(user_id)) {
+      return Error(errors::v1::ERROR_CODE_NOT_FOUND, "No key");
+    }
+    Credential& known = credentials_[user_id];
+    if (expected_version != 0 && expected_version != known.version) {
+      return Error(errors::v1::ERROR_CODE_CONFLICT, "Changed meanwhile");
+    }
+    known.key = tokens.key;
+    known.refresh_token = tokens.refresh_token;
+    known.previous_refresh_token = tokens.previous_refresh_token;
+    known.expires_at = tokens.expires_at;
+    return ++known.version;
+  }
+  absl::Status ReportUse(const rpc::Call&, std::int64_t user_id, std::int64_t version,
+                         KeyUse use) override {
+    const absl::MutexLock lock(&mutex_);
+    if (!status_.ok()) return status_;
+    reports_.push_back({user_id, version, use});
+    return absl::OkStatus();
+  }
+
+  // Makes the next SaveTokens fail, once for each call.
+  void FailNextSave(absl::Status status) {
+    const absl::MutexLock lock(&mutex_);
+    save_failures_.push_back(std::move(status));
+  }
+  Credential credential(std::int64_t user_id) {
+    const absl::MutexLock lock(&mutex_);
+    return credentials_[user_id];
+  }
+  std::vector<Report> reports() {
+    const absl::MutexLock lock(&mutex_);
+    return reports_;
+  }
+  // How many keys were opened.
+  int opened() {
+    const absl::MutexLock lock(&mutex_);
+    return opened_;
   }
 
  private:
   absl::Mutex mutex_;
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
+  std::deque<absl::Status> save_failures_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Report> reports_ ABSL_GUARDED_BY(mutex_);
+  int opened_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::int64_t, Credential> credentials_ ABSL_GUARDED_BY(mutex_);
 };
 

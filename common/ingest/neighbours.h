@@ -13,12 +13,36 @@
 // What an ingest service needs of its neighbours.
 namespace playlog::ingest {
 
-// Opens users' keys. Thread-safe.
+// How a key fared at its source.
+enum class KeyUse {
+  kAccepted,
+  kRejected,       // The source refuses the key.
+  kGrantRejected,  // The source refuses to renew the key.
+};
+
+// A key and what renews it, to be stored.
+struct Tokens {
+  Secret key;
+  Secret refresh_token;
+  Secret previous_refresh_token = Secret();  // Possibly empty.
+  absl::Time expires_at;
+};
+
+// Keeps users' keys. Thread-safe.
 class KeyVault {
  public:
   virtual ~KeyVault() = default;
   // NOT_FOUND if the user has stored no key for the source.
   virtual absl::StatusOr<Credential> Open(const rpc::Call& call, std::int64_t user_id) = 0;
+  // Stores tokens in place of the record of that version, or, if it is 0, in place of whatever is
+  // stored; returns the new version. CONFLICT if the record is no longer of that version;
+  // NOT_FOUND if the user, or the record that a version names, is gone.
+  virtual absl::StatusOr<std::int64_t> SaveTokens(const rpc::Call& call, std::int64_t user_id,
+                                                  std::int64_t expected_version,
+                                                  const Tokens& tokens) = 0;
+  // Notes how the key of that version fared. Takes half a second at most.
+  virtual absl::Status ReportUse(const rpc::Call& call, std::int64_t user_id, std::int64_t version,
+                                 KeyUse use) = 0;
 };
 
 // Takes plays in. Thread-safe.

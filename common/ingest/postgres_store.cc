@@ -7,6 +7,7 @@
 #include <string>
 
 #include "common/base/status_macros.h"
+#include "common/db/row_export.h"
 #include "ingest_migrations.h"
 
 namespace playlog::ingest {
@@ -46,6 +47,39 @@ constexpr db::Statement kFindRateLimit{"find_rate_limit", R"sql(
   WHERE user_id = $1::bigint AND key_version = $2::bigint
 )sql"};
 
+constexpr db::Statement kClaimRenewal{"claim_renewal", R"sql(
+  INSERT INTO renewals AS held (user_id, holder, held_until)
+  VALUES ($1::bigint, $2::text, clock_timestamp() + $3::bigint * interval '1 millisecond')
+  ON CONFLICT (user_id) DO UPDATE SET holder = EXCLUDED.holder, held_until = EXCLUDED.held_until
+  WHERE held.held_until <= clock_timestamp() OR held.holder = EXCLUDED.holder
+)sql"};
+
+constexpr db::Statement kReleaseRenewal{"release_renewal", R"sql(
+  DELETE FROM renewals WHERE user_id = $1::bigint AND holder = $2::text
+)sql"};
+
+constexpr db::Statement kAddSignIn{"add_sign_in", R"sql(
+  INSERT INTO sign_ins (state_digest, user_id, browser_digest, code_verifier, begun_at)
+  VALUES ($1::bytea, $2::bigint, $3::bytea, $4::text, $5::timestamptz)
+)sql"};
+
+constexpr db::Statement kDropOldSignIns{"drop_old_sign_ins", R"sql(
+  DELETE FROM sign_ins WHERE begun_at < $1::timestamptz
+)sql"};
+
+constexpr db::Statement kTrimSignIns{"trim_sign_ins", R"sql(
+  DELETE FROM sign_ins WHERE state_digest IN (
+    SELECT state_digest FROM sign_ins WHERE user_id = $1::bigint
+    ORDER BY begun_at DESC, state_digest OFFSET $2::bigint)
+)sql"};
+
+constexpr db::Statement kTakeSignIn{"take_sign_in", R"sql(
+  DELETE FROM sign_ins WHERE state_digest = $1::bytea
+  RETURNING user_id, browser_digest, code_verifier, begun_at
+)sql"};
+
+constexpr db::Statement kMarkErased{"mark_erased", "SELECT mark_erased($1::bigint)"};
+
 constexpr db::Statement kEraseRejected{"erase_rejected_items", R"sql(
   DELETE FROM rejected_items WHERE user_id = $1::bigint
 )sql"};
@@ -53,6 +87,46 @@ constexpr db::Statement kEraseRejected{"erase_rejected_items", R"sql(
 constexpr db::Statement kEraseRateLimits{"erase_rate_limits", R"sql(
   DELETE FROM rate_limits WHERE user_id = $1::bigint
 )sql"};
+
+constexpr db::Statement kEraseRenewals{"erase_renewals", R"sql(
+  DELETE FROM renewals WHERE user_id = $1::bigint
+)sql"};
+
+constexpr db::Statement kEraseSignIns{"erase_sign_ins", R"sql(
+  DELETE FROM sign_ins WHERE user_id = $1::bigint
+)sql"};
+
+constexpr db::Statement kExportRejected{"export_rejected_items", R"sql(
+  SELECT (SELECT row_to_json(line)::text FROM (SELECT source, reason, raw, rejected_at) AS line),
+    rejected_items.digest::text
+  FROM rejected_items
+  WHERE user_id = $1::bigint AND rejected_items.digest > coalesce(($2::text[])[1], '')::bytea
+  ORDER BY rejected_items.digest LIMIT $3::bigint
+)sql"};
+
+constexpr db::Statement kExportRateLimits{"export_rate_limits", R"sql(
+  SELECT (SELECT row_to_json(line)::text FROM (SELECT key_version, limited_until) AS line),
+    user_id::text
+  FROM rate_limits WHERE user_id = $1::bigint AND ($2::text[])[1] IS NULL LIMIT $3::bigint
+)sql"};
+
+constexpr db::Statement kExportSignIns{"export_sign_ins", R"sql(
+  SELECT (SELECT row_to_json(line)::text FROM (SELECT begun_at) AS line),
+    sign_ins.state_digest::text
+  FROM sign_ins
+  WHERE user_id = $1::bigint AND sign_ins.state_digest > coalesce(($2::text[])[1], '')::bytea
+  ORDER BY sign_ins.state_digest LIMIT $3::bigint
+)sql"};
+
+constexpr db::Statement kExportRenewals{"export_renewals", R"sql(
+  SELECT (SELECT row_to_json(line)::text FROM (SELECT held_until) AS line), user_id::text
+  FROM renewals WHERE user_id = $1::bigint AND ($2::text[])[1] IS NULL LIMIT $3::bigint
+)sql"};
+
+constexpr db::ExportedTable kExportedTables[] = {{"rejected_items", kExportRejected},
+                                                 {"rate_limits", kExportRateLimits},
+                                                 {"sign_ins", kExportSignIns},
+                                                 {"renewals", kExportRenewals}};
 
 std::string DigestOf(std::string_view source, std::string_view raw) {
   std::string text(source);
@@ -107,18 +181,65 @@ absl::StatusOr<absl::Time> PostgresStore::RateLimitedUntil(std::int64_t user_id,
   return rows.empty() ? absl::InfinitePast() : rows[0].Time(0);
 }
 
+absl::StatusOr<bool> PostgresStore::ClaimRenewal(std::int64_t user_id, std::string_view holder,
+                                                 absl::Duration time, absl::Time deadline) {
+  PLAYLOG_ASSIGN_OR_RETURN(const db::Rows rows,
+                           pool_.Query(deadline, db::Effect::kIdempotent, kClaimRenewal, user_id,
+                                       holder, absl::ToInt64Milliseconds(time)));
+  return rows.affected() == 1;
+}
+
+absl::Status PostgresStore::ReleaseRenewal(std::int64_t user_id, std::string_view holder,
+                                           absl::Time deadline) {
+  return pool_.Query(deadline, db::Effect::kIdempotent, kReleaseRenewal, user_id, holder).status();
+}
+
+absl::Status PostgresStore::AddSignIn(const SignIn& sign_in, absl::Time deadline) {
+  return pool_.Run(deadline, db::Effect::kOnce, [&](db::Transaction& transaction) {
+    PLAYLOG_RETURN_IF_ERROR(transaction
+                                .Query(kAddSignIn, db::Bytes{sign_in.state_digest}, sign_in.user_id,
+                                       db::Bytes{sign_in.browser_digest}, sign_in.code_verifier,
+                                       sign_in.begun_at)
+                                .status());
+    PLAYLOG_RETURN_IF_ERROR(
+        transaction.Query(kDropOldSignIns, sign_in.begun_at - kSignInKept).status());
+    return transaction.Query(kTrimSignIns, sign_in.user_id, kMaxSignInsPerUser).status();
+  });
+}
+
+absl::StatusOr<std::optional<SignIn>> PostgresStore::TakeSignIn(std::string_view state_digest,
+                                                                absl::Time deadline) {
+  PLAYLOG_ASSIGN_OR_RETURN(const db::Rows rows, pool_.Query(deadline, db::Effect::kOnce,
+                                                            kTakeSignIn, db::Bytes{state_digest}));
+  if (rows.empty()) return std::nullopt;
+  const db::Row row = rows[0];
+  return SignIn{.state_digest = std::string(state_digest),
+                .user_id = row.Int64(0),
+                .browser_digest = row.Bytes(1),
+                .code_verifier = std::string(row.Text(2)),
+                .begun_at = row.Time(3)};
+}
+
 absl::StatusOr<std::int64_t> PostgresStore::EraseUser(std::int64_t user_id, absl::Time deadline) {
+  // Committed first, so that the deletions see all that was written before.
+  PLAYLOG_RETURN_IF_ERROR(
+      pool_.Query(deadline, db::Effect::kIdempotent, kMarkErased, user_id).status());
   std::size_t erased = 0;
   PLAYLOG_RETURN_IF_ERROR(
       pool_.Run(deadline, db::Effect::kIdempotent, [&](db::Transaction& transaction) {
         erased = 0;
-        for (const db::Statement* statement : {&kEraseRejected, &kEraseRateLimits}) {
+        for (const db::Statement* statement :
+             {&kEraseRejected, &kEraseRateLimits, &kEraseRenewals, &kEraseSignIns}) {
           PLAYLOG_ASSIGN_OR_RETURN(const db::Rows rows, transaction.Query(*statement, user_id));
           erased += rows.affected();
         }
         return absl::OkStatus();
       }));
   return static_cast<std::int64_t>(erased);
+}
+
+std::unique_ptr<RowExport> PostgresStore::Export(std::int64_t user_id) {
+  return std::make_unique<db::PostgresRowExport>(pool_, kExportedTables, user_id);
 }
 
 }  // namespace playlog::ingest

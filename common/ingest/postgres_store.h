@@ -2,6 +2,7 @@
 #define PLAYLOG_COMMON_INGEST_POSTGRES_STORE_H_
 
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "common/base/embedded_file.h"
@@ -25,7 +26,15 @@ class PostgresStore final : public Store {
                              absl::Time deadline) override;
   absl::StatusOr<absl::Time> RateLimitedUntil(std::int64_t user_id, std::int64_t key_version,
                                               absl::Time deadline) override;
+  absl::StatusOr<bool> ClaimRenewal(std::int64_t user_id, std::string_view holder,
+                                    absl::Duration time, absl::Time deadline) override;
+  absl::Status ReleaseRenewal(std::int64_t user_id, std::string_view holder,
+                              absl::Time deadline) override;
+  absl::Status AddSignIn(const SignIn& sign_in, absl::Time deadline) override;
+  absl::StatusOr<std::optional<SignIn>> TakeSignIn(std::string_view state_digest,
+                                                   absl::Time deadline) override;
   absl::StatusOr<std::int64_t> EraseUser(std::int64_t user_id, absl::Time deadline) override;
+  std::unique_ptr<RowExport> Export(std::int64_t user_id) override;
 
  private:
   db::Pool& pool_;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/jwt/jwt.h"
 #include "common/rpc/client.h"
 #include "playlog/songs/v1/song_store_service.grpc.pb.h"
 
@@ -34,6 +35,8 @@ class SongStoreClient final : public PlaySink {
         // The plays were checked here, so a refusal is a bug of ours and not the client's.
         return InternalError(absl::StrCat("the song store refused a batch: ", status.message()));
       }
+      // The user was deleted while its plays were fetched, and its token ended with it.
+      if (absl::IsNotFound(status)) return jwt::InvalidTokenError();
       PLAYLOG_RETURN_IF_ERROR(status);
     }
     return absl::OkStatus();

@@ -15,6 +15,10 @@ constexpr std::int64_t kMaxRetryAfterSeconds = 30 * 24 * 60 * 60;
 
 }  // namespace
 
+std::variant<RenewedKey, UpstreamFailure> Source::Renew(const Secret&, const Question&) {
+  return UpstreamFailure{.kind = UpstreamFailure::Kind::kUnusable, .cause = "not_renewable"};
+}
+
 std::optional<absl::Duration> ReadRetryAfter(const http::Response& response) {
   const std::vector<std::string_view> values = response.HeaderValues("retry-after");
   if (values.size() != 1 || values[0].empty() || values[0].size() > 9) return std::nullopt;

@@ -21,7 +21,24 @@ namespace playlog::ingest {
 struct Credential {
   Secret key;
   std::string account;       // The user's name at the source; empty if none was stored.
-  std::int64_t version = 0;  // Grows when the user stores another key.
+  std::int64_t version = 0;  // Grows when another key is stored, by the user or by a renewal.
+  // What renews the key; empty for one that was pasted in, which nobody can renew.
+  Secret refresh_token = Secret();
+  Secret previous_refresh_token = Secret();  // The one before it; possibly empty.
+  // When the key ends by itself, if that is known.
+  absl::Time expires_at = absl::InfiniteFuture();
+  // What the vault knows of how the key fares: the source takes it, and when it last did.
+  bool known_good = false;
+  absl::Time last_success_at = absl::InfinitePast();
+
+  bool IsRenewable() const { return !refresh_token.empty(); }
+};
+
+// What the renewal of a key brought.
+struct RenewedKey {
+  Secret key;
+  Secret refresh_token;  // Empty: the one that was used stays good.
+  absl::Time expires_at;
 };
 
 // Why an upstream gave no page.
@@ -29,6 +46,7 @@ struct UpstreamFailure {
   enum class Kind {
     kTransient,    // The next try may succeed.
     kRejected,     // The upstream refuses the credential or the account: only the user can help.
+    kKeyEnded,     // The upstream no longer takes the key; a renewed one may do.
     kRateLimited,  // The upstream asks to wait.
     kUnusable,     // No further try will help.
   };
@@ -69,6 +87,11 @@ class Source {
   // Asks once. Returns at the deadline at the latest.
   virtual std::variant<Page, UpstreamFailure> FetchPage(const Credential& credential,
                                                         const Question& question) = 0;
+  // Asks once for a key in place of one that has ended, with the refresh token that the user's
+  // credential has. kRejected: the refresh token is refused. Returns at the deadline at the latest.
+  // A source whose keys do not end needs none.
+  virtual std::variant<RenewedKey, UpstreamFailure> Renew(const Secret& refresh_token,
+                                                          const Question& question);
 };
 
 // The wait that an answer asks for: one Retry-After field of whole seconds from 1 to 30 days.

@@ -99,6 +99,22 @@ class StoreContract : public ::testing::TestWithParam<bool> {
   }
   static absl::Time At(int second) { return absl::FromUnixSeconds(1'700'000'000 + second); }
 
+  static SignIn MakeSignIn(std::int64_t user_id, int number, int second) {
+    SignIn sign_in{.state_digest = std::string(32, '\0'),
+                   .user_id = user_id,
+                   .browser_digest = std::string(32, '\xFF'),
+                   .code_verifier = "verifier",
+                   .begun_at = At(second)};
+    sign_in.state_digest[31] = static_cast<char>(number);
+    return sign_in;
+  }
+  // Takes it.
+  bool HasSignIn(const SignIn& sign_in) {
+    const auto taken = store().TakeSignIn(sign_in.state_digest, Soon());
+    EXPECT_THAT(taken, IsOk());
+    return taken->has_value();
+  }
+
   std::unique_ptr<Subject> subject_;
 };
 
@@ -142,6 +158,71 @@ TEST_P(StoreContract, RemembersTheLatestRateLimitOfAKey) {
   EXPECT_THAT(store().RateLimitedUntil(8, 1, Soon()), IsOkAndHolds(absl::InfinitePast()));
   EXPECT_THAT(store().NoteRateLimit(7, 2, At(10), Soon()), IsOk());
   EXPECT_THAT(store().RateLimitedUntil(7, 2, Soon()), IsOkAndHolds(At(10)));
+}
+
+TEST_P(StoreContract, RemembersTheRateLimitOfAllWhoSignedIn) {
+  EXPECT_THAT(store().NoteRateLimit(kAllSignedIn, 0, At(60), Soon()), IsOk());
+  EXPECT_THAT(store().RateLimitedUntil(kAllSignedIn, 0, Soon()), IsOkAndHolds(At(60)));
+  EXPECT_THAT(store().RateLimitedUntil(7, 0, Soon()), IsOkAndHolds(absl::InfinitePast()));
+}
+
+TEST_P(StoreContract, GivesTheRightToRenewToOneHolderAtATime) {
+  const auto claim = [&](std::int64_t user_id, const char* holder, absl::Duration time) {
+    return store().ClaimRenewal(user_id, holder, time, Soon());
+  };
+  EXPECT_THAT(claim(7, "a", absl::Minutes(5)), IsOkAndHolds(true));
+  EXPECT_THAT(claim(7, "b", absl::Minutes(5)), IsOkAndHolds(false));
+  EXPECT_THAT(claim(8, "b", absl::Minutes(5)), IsOkAndHolds(true));
+  EXPECT_THAT(claim(7, "a", absl::Minutes(5)), IsOkAndHolds(true));
+  EXPECT_THAT(store().ReleaseRenewal(7, "b", Soon()), IsOk());
+  EXPECT_THAT(claim(7, "b", absl::Minutes(5)), IsOkAndHolds(false));
+  EXPECT_THAT(store().ReleaseRenewal(7, "a", Soon()), IsOk());
+  // One whose time is over no longer counts.
+  EXPECT_THAT(claim(7, "b", absl::ZeroDuration()), IsOkAndHolds(true));
+  EXPECT_THAT(claim(7, "c", absl::Minutes(5)), IsOkAndHolds(true));
+  EXPECT_THAT(claim(7, "b", absl::Minutes(5)), IsOkAndHolds(false));
+}
+
+TEST_P(StoreContract, GivesASignInToOneCallerAlone) {
+  const SignIn sign_in = MakeSignIn(7, 1, 0);
+  EXPECT_THAT(store().AddSignIn(sign_in, Soon()), IsOk());
+  const auto taken = store().TakeSignIn(sign_in.state_digest, Soon());
+  ASSERT_THAT(taken, IsOk());
+  ASSERT_TRUE(taken->has_value());
+  EXPECT_EQ((*taken)->state_digest, sign_in.state_digest);
+  EXPECT_EQ((*taken)->user_id, 7);
+  EXPECT_EQ((*taken)->browser_digest, sign_in.browser_digest);
+  EXPECT_EQ((*taken)->code_verifier, "verifier");
+  EXPECT_EQ((*taken)->begun_at, At(0));
+  EXPECT_FALSE(HasSignIn(sign_in));
+}
+
+TEST_P(StoreContract, KeepsTheNewestTenSignInsOfAUser) {
+  EXPECT_THAT(store().AddSignIn(MakeSignIn(8, 99, 0), Soon()), IsOk());
+  for (int i = 0; i < 11; ++i) {
+    EXPECT_THAT(store().AddSignIn(MakeSignIn(7, i, i), Soon()), IsOk());
+  }
+  EXPECT_FALSE(HasSignIn(MakeSignIn(7, 0, 0)));
+  EXPECT_TRUE(HasSignIn(MakeSignIn(7, 1, 1)));
+  EXPECT_TRUE(HasSignIn(MakeSignIn(7, 10, 10)));
+  EXPECT_TRUE(HasSignIn(MakeSignIn(8, 99, 0)));
+}
+
+TEST_P(StoreContract, DropsSignInsThatNobodyCompleted) {
+  EXPECT_THAT(store().AddSignIn(MakeSignIn(7, 1, 0), Soon()), IsOk());
+  EXPECT_THAT(store().AddSignIn(MakeSignIn(7, 2, 1), Soon()), IsOk());
+  EXPECT_THAT(store().AddSignIn(MakeSignIn(8, 3, 3601), Soon()), IsOk());
+  EXPECT_FALSE(HasSignIn(MakeSignIn(7, 1, 0)));
+  EXPECT_TRUE(HasSignIn(MakeSignIn(7, 2, 1)));
+}
+
+TEST_P(StoreContract, ErasesSignInsAndRenewals) {
+  EXPECT_THAT(store().AddSignIn(MakeSignIn(7, 1, 0), Soon()), IsOk());
+  EXPECT_THAT(store().AddSignIn(MakeSignIn(8, 2, 0), Soon()), IsOk());
+  EXPECT_THAT(store().ClaimRenewal(7, "a", absl::Minutes(5), Soon()), IsOkAndHolds(true));
+  EXPECT_THAT(store().EraseUser(7, Soon()), IsOkAndHolds(2));
+  EXPECT_FALSE(HasSignIn(MakeSignIn(7, 1, 0)));
+  EXPECT_TRUE(HasSignIn(MakeSignIn(8, 2, 0)));
 }
 
 TEST_P(StoreContract, ErasesAUserAlone) {

@@ -12,7 +12,7 @@ class ChannelInterface;
 namespace playlog::ingest {
 
 // Makes the KeyVault that asks the auth service for the keys of one source. A call takes at most
-// 2 s.
+// 2 s, a report half a second.
 std::unique_ptr<KeyVault> MakeVaultClient(const std::shared_ptr<grpc::ChannelInterface>& auth,
                                           songs::v1::Source source);
 

@@ -1,8 +1,11 @@
 #include "services/spotify_ingest/source.h"
 
+#include <boost/json/value.hpp>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/ingest/json.h"
 #include "services/spotify_ingest/recently_played.h"
 
 namespace playlog::spotify_ingest {
@@ -12,6 +15,18 @@ using ingest::UpstreamFailure;
 
 constexpr int kNoContent = 204;
 
+// A renewed token helps against an old one and against one that was revoked, but not where the user
+// never gave the permission.
+UpstreamFailure JudgeUnauthorized(const http::Response& response) {
+  const std::optional<boost::json::value> document = ingest::ParseJson(response.body);
+  const boost::json::object* error =
+      ingest::FindObject(document.has_value() ? document->if_object() : nullptr, "error");
+  const auto message = ingest::AsString(ingest::Find(error, "message"));
+  const bool hopeless = message.has_value() && *message == "Permissions missing";
+  return {.kind = hopeless ? UpstreamFailure::Kind::kRejected : UpstreamFailure::Kind::kKeyEnded,
+          .cause = "http_401"};
+}
+
 std::variant<ingest::Page, UpstreamFailure> Judge(const http::Response& response, absl::Time now) {
   switch (response.status) {
     case 200:
@@ -20,9 +35,9 @@ std::variant<ingest::Page, UpstreamFailure> Judge(const http::Response& response
       // Some accounts with a private session are answered so.
       return ingest::Page();
     case 401:
+      return JudgeUnauthorized(response);
     case 403:
-      return UpstreamFailure{.kind = UpstreamFailure::Kind::kRejected,
-                             .cause = absl::StrCat("http_", response.status)};
+      return UpstreamFailure{.kind = UpstreamFailure::Kind::kRejected, .cause = "http_403"};
     default:
       return ingest::FailureOfStatus(response);
   }
@@ -63,6 +78,20 @@ std::variant<ingest::Page, UpstreamFailure> SpotifySource::FetchPage(
   const absl::StatusOr<http::Response> response = client_.Get(request);
   if (!response.ok()) return ingest::FailureWithoutAnswer(response.status());
   return Judge(*response, clock_.Now());
+}
+
+std::variant<ingest::RenewedKey, UpstreamFailure> SpotifySource::Renew(
+    const Secret& refresh_token, const ingest::Question& question) {
+  if (accounts_ == nullptr) return Source::Renew(refresh_token, question);
+  AccountsAnswer answer = accounts_->Refresh(
+      refresh_token, {.deadline = question.deadline, .cancelled = question.cancelled});
+  if (auto* failure = std::get_if<UpstreamFailure>(&answer)) return std::move(*failure);
+  auto& tokens = std::get<IssuedTokens>(answer);
+  // Kept even if the permission has been withdrawn, since the old refresh token may be spent: the
+  // API will say that it is not enough.
+  return ingest::RenewedKey{.key = std::move(tokens.access_token),
+                            .refresh_token = std::move(tokens.refresh_token),
+                            .expires_at = tokens.expires_at};
 }
 
 }  // namespace playlog::spotify_ingest

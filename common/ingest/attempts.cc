@@ -1,0 +1,134 @@
+#include "common/ingest/attempts.h"
+
+#include <algorithm>
+#include <string>
+
+#include "common/base/log.h"
+#include "common/base/metrics.h"
+
+namespace playlog::ingest {
+namespace {
+
+// How often a wait looks whether anybody still wants the result.
+constexpr absl::Duration kWaitSlice = absl::Milliseconds(100);
+constexpr absl::Duration kStoreTimeout = absl::Seconds(1);
+// A try that ends so shortly before the deadline was ended by it: timers count milliseconds.
+constexpr absl::Duration kDeadlineSlack = absl::Milliseconds(20);
+
+}  // namespace
+
+RateLimitSubject SubjectOf(std::int64_t user_id, const Credential& credential) {
+  if (credential.IsRenewable()) return {.user_id = kAllSignedIn, .key_version = 0};
+  return {.user_id = user_id, .key_version = credential.version};
+}
+
+Attempts::Attempts(const Tools& tools, const AttemptsOptions& options, const rpc::Call& call,
+                   RateLimitSubject subject, absl::Time deadline)
+    : tools_(tools), options_(options), call_(call), subject_(subject), deadline_(deadline) {}
+
+void Attempts::Count(std::string_view outcome) {
+  const char* name = tools_.source.profile().name;
+  GetCounter("playlog_upstream_calls_total", "Calls to upstreams by what came of them.",
+             {{"source", name}, {"outcome", std::string(outcome)}})
+      .Increment();
+  Log(Severity::kDebug, "upstream_call",
+      {{"request_id", call_.request_id}, {"source", name}, {"outcome", outcome}});
+}
+
+absl::Status Attempts::AfterFailure(const UpstreamFailure& failure) {
+  const SourceProfile& profile = tools_.source.profile();
+  switch (failure.kind) {
+    case UpstreamFailure::Kind::kRejected:
+    case UpstreamFailure::Kind::kKeyEnded:
+      return RejectedError(profile);
+    case UpstreamFailure::Kind::kUnusable:
+      return UnavailableError(profile);
+    case UpstreamFailure::Kind::kRateLimited:
+      return AfterRateLimit(failure);
+    case UpstreamFailure::Kind::kTransient:
+      break;
+  }
+  if (tools_.clock.Now() >= deadline_ - kDeadlineSlack) return TooLateError(profile);
+  if (++failures_ >= options_.max_tries) return UnavailableError(profile);
+  const absl::Duration pause =
+      options_.first_pause * (1 << (failures_ - 1)) * (0.5 + tools_.random());
+  return Wait(pause) ? absl::OkStatus() : TooLateError(profile);
+}
+
+absl::Status Attempts::AfterRateLimit(const UpstreamFailure& failure) {
+  const SourceProfile& profile = tools_.source.profile();
+  const absl::Duration asked =
+      failure.retry_after.value_or(options_.default_retry_after * (1.0 + 0.1 * tools_.random()));
+  const absl::Status noted = tools_.store.NoteRateLimit(
+      subject_.user_id, subject_.key_version, tools_.clock.Now() + asked, StoreDeadline());
+  if (!noted.ok()) {
+    Log(Severity::kWarning, "rate_limit_not_noted",
+        {{"request_id", call_.request_id}, {"error", std::string(noted.message())}});
+  }
+  if (++rate_limits_ >= options_.max_tries) return RateLimitedError(profile, asked);
+  // A little later than asked, so that those who were told the same do not come back at once.
+  const absl::Duration wait = asked + absl::Milliseconds(250) * tools_.random();
+  return Wait(wait) ? absl::OkStatus() : RateLimitedError(profile, asked);
+}
+
+absl::Status Attempts::WaitOutKnownLimit() {
+  const absl::StatusOr<absl::Time> until =
+      tools_.store.RateLimitedUntil(subject_.user_id, subject_.key_version, StoreDeadline());
+  if (!until.ok()) {
+    // The upstream itself will say if it is too early.
+    Log(Severity::kWarning, "rate_limit_not_read",
+        {{"request_id", call_.request_id}, {"error", std::string(until.status().message())}});
+    return absl::OkStatus();
+  }
+  const absl::Duration left = *until - tools_.clock.Now();
+  if (left <= absl::ZeroDuration() || Wait(left)) return absl::OkStatus();
+  return RateLimitedError(tools_.source.profile(), left);
+}
+
+bool Attempts::Wait(absl::Duration duration) {
+  const absl::Time end = tools_.clock.Now() + duration;
+  if (end >= deadline_) return false;
+  while (!call_.IsCancelled()) {
+    const absl::Duration left = end - tools_.clock.Now();
+    if (left <= absl::ZeroDuration()) break;
+    tools_.clock.Sleep(std::min(left, kWaitSlice));
+  }
+  return true;
+}
+
+absl::Time Attempts::StoreDeadline() { return StoreDeadlineOf(call_, tools_.clock); }
+
+absl::Status KeyMissingError(const SourceProfile& profile) {
+  return Error(profile.key_missing_code, profile.key_missing_text, profile.key_missing_detail);
+}
+
+absl::Status RejectedError(const SourceProfile& profile) {
+  return Error(profile.rejected_code, profile.failed_text, profile.rejected_detail);
+}
+
+absl::Status UnavailableError(const SourceProfile& profile) {
+  return Error(profile.unavailable_code, profile.failed_text, "Try again later");
+}
+
+absl::Status TooLateError(const SourceProfile& profile) {
+  return Error(errors::v1::ERROR_CODE_DEADLINE_EXCEEDED, profile.failed_text, "Try again later");
+}
+
+absl::Status RateLimitedError(const SourceProfile& profile, absl::Duration retry_after) {
+  return RetryableError(errors::v1::ERROR_CODE_RATE_LIMITED, profile.failed_text,
+                        "Try again after the time that Retry-After tells", retry_after);
+}
+
+void ReportUse(const Tools& tools, const rpc::Call& call, std::int64_t user_id,
+               const Credential& credential, KeyUse use) {
+  const absl::Status reported = tools.vault.ReportUse(call, user_id, credential.version, use);
+  if (reported.ok()) return;
+  Log(Severity::kWarning, "key_use_not_reported",
+      {{"request_id", call.request_id}, {"error", std::string(reported.message())}});
+}
+
+absl::Time StoreDeadlineOf(const rpc::Call& call, Clock& clock) {
+  return std::min(call.deadline, clock.Now() + kStoreTimeout);
+}
+
+}  // namespace playlog::ingest

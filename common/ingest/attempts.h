@@ -1,0 +1,98 @@
+#ifndef PLAYLOG_COMMON_INGEST_ATTEMPTS_H_
+#define PLAYLOG_COMMON_INGEST_ATTEMPTS_H_
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "common/base/clock.h"
+#include "common/ingest/neighbours.h"
+#include "common/ingest/source.h"
+#include "common/ingest/store.h"
+#include "common/rpc/call.h"
+
+namespace playlog::ingest {
+
+// Returns numbers from 0 up to but not including 1. Thread-safe.
+using Random = std::function<double()>;
+
+// What the parts of the engine work with. All of it lives longer than they do.
+struct Tools {
+  Source& source;
+  KeyVault& vault;
+  Store& store;
+  Clock& clock;
+  Random random;
+};
+
+struct AttemptsOptions {
+  // Tries of an upstream's transient fault, and answers of a rate limit.
+  int max_tries = 3;
+  // The pause before the second try, and twice that before the third; each times 0.5 to 1.5.
+  absl::Duration first_pause = absl::Milliseconds(400);
+  // The wait after a rate limit that says nothing usable, plus up to a tenth of it.
+  absl::Duration default_retry_after = absl::Seconds(30);
+};
+
+// Whom a rate limit of the upstream binds.
+struct RateLimitSubject {
+  std::int64_t user_id;
+  std::int64_t key_version;
+};
+// The holder of a key that was pasted in; all the others together (store.h).
+RateLimitSubject SubjectOf(std::int64_t user_id, const Credential& credential);
+
+// The tries of one piece of work at an upstream: decides after each that failed whether there is
+// another, waits until it is time, and remembers rate limits in the store. For one thread.
+class Attempts {
+ public:
+  // What is referred to lives longer.
+  Attempts(const Tools& tools, const AttemptsOptions& options, const rpc::Call& call,
+           RateLimitSubject subject, absl::Time deadline);
+
+  // Waits out a rate limit that is known already, if it ends before the deadline. RATE_LIMITED
+  // with the rest of it if not.
+  absl::Status WaitOutKnownLimit();
+
+  // Counts and logs what came of a try.
+  void Count(std::string_view outcome);
+
+  // OK to try again, after the wait that it has made; else the client's error: what the profile
+  // says for a key that is refused, the profile's unavailable_code after the last try, RATE_LIMITED
+  // with the wait as the upstream gave it, DEADLINE_EXCEEDED when the time is over.
+  absl::Status AfterFailure(const UpstreamFailure& failure);
+
+ private:
+  absl::Status AfterRateLimit(const UpstreamFailure& failure);
+  // Waits unless the wait would end after the deadline, or the callers go away meanwhile.
+  bool Wait(absl::Duration duration);
+  absl::Time StoreDeadline();
+
+  const Tools& tools_;
+  const AttemptsOptions& options_;
+  const rpc::Call& call_;
+  const RateLimitSubject subject_;
+  const absl::Time deadline_;
+  int failures_ = 0;
+  int rate_limits_ = 0;
+};
+
+// What a source's clients are told.
+absl::Status KeyMissingError(const SourceProfile& profile);
+absl::Status RejectedError(const SourceProfile& profile);
+absl::Status UnavailableError(const SourceProfile& profile);
+absl::Status TooLateError(const SourceProfile& profile);
+absl::Status RateLimitedError(const SourceProfile& profile, absl::Duration retry_after);
+
+// Tells the vault how a key fared, so that its owner can be told. What goes wrong is only logged.
+void ReportUse(const Tools& tools, const rpc::Call& call, std::int64_t user_id,
+               const Credential& credential, KeyUse use);
+
+// By when the store must answer a question of `call`.
+absl::Time StoreDeadlineOf(const rpc::Call& call, Clock& clock);
+
+}  // namespace playlog::ingest
+
+#endif  // PLAYLOG_COMMON_INGEST_ATTEMPTS_H_

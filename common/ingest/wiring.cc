@@ -1,0 +1,82 @@
+#include "common/ingest/wiring.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/flags/flag.h"
+#include "absl/time/clock.h"
+#include "common/base/clock.h"
+#include "common/base/secret.h"
+#include "common/db/migrate.h"
+#include "common/db/pool.h"
+#include "common/http/curl_client.h"
+#include "common/ingest/ingest_service.h"
+#include "common/ingest/postgres_store.h"
+#include "common/ingest/song_store_client.h"
+#include "common/ingest/vault_client.h"
+#include "common/rpc/dispatcher.h"
+#include "common/rpc/process.h"
+
+ABSL_FLAG(std::string, song_store_address, "",
+          "Where the song store is: unix:/path or dns:///host:port.");
+
+namespace playlog::ingest {
+namespace {
+
+// A supervisor starts the process again if PostgreSQL is away for longer.
+constexpr absl::Duration kMigrationTime = absl::Minutes(1);
+
+std::unique_ptr<db::Pool> OpenPool(rpc::Process& process) {
+  const Secret database_url = process.ReadSecret("database_url_file");
+  process.Require(db::Migrate({.url = database_url,
+                               .schema = process.service(),
+                               .files = StoreMigrations(),
+                               .deadline = absl::Now() + kMigrationTime}));
+  return process.Require(db::Pool::Create({.url = database_url, .schema = process.service()}));
+}
+
+}  // namespace
+
+// In the order of their making.
+struct Wiring::Parts {
+  Parts(rpc::Process& process, songs::v1::Source source)
+      : pool(OpenPool(process)),
+        store(*pool),
+        vault(MakeVaultClient(process.Connect("auth", absl::GetFlag(FLAGS_auth_address)), source)),
+        sink(MakeSongStoreClient(
+            process.Connect("song_store", absl::GetFlag(FLAGS_song_store_address)), source)),
+        fetch_dispatcher({.workers = 32, .queue = 32}, process.token_verifier()),
+        dispatcher({.workers = 8, .queue = 32}, process.token_verifier()) {}
+
+  const std::unique_ptr<db::Pool> pool;
+  PostgresStore store;
+  const std::unique_ptr<KeyVault> vault;
+  const std::unique_ptr<PlaySink> sink;
+  http::CurlClient http_client;
+  rpc::Dispatcher fetch_dispatcher;
+  rpc::Dispatcher dispatcher;
+};
+
+Wiring::Wiring(rpc::Process& process, songs::v1::Source source)
+    : process_(process), parts_(std::make_unique<Parts>(process, source)) {}
+
+Wiring::~Wiring() = default;
+
+KeyVault& Wiring::vault() { return *parts_->vault; }
+Store& Wiring::store() { return parts_->store; }
+http::Client& Wiring::http_client() { return parts_->http_client; }
+rpc::Dispatcher& Wiring::fetch_dispatcher() { return parts_->fetch_dispatcher; }
+rpc::Dispatcher& Wiring::dispatcher() { return parts_->dispatcher; }
+
+std::unique_ptr<Engine> Wiring::MakeEngine(Source& source) {
+  return std::make_unique<Engine>(source, *parts_->vault, *parts_->sink, parts_->store,
+                                  Clock::System());
+}
+
+int Wiring::Serve(Engine& engine, std::vector<grpc::Service*> services) {
+  IngestService ingest_service(parts_->store, engine, parts_->dispatcher);
+  services.push_back(&ingest_service);
+  return process_.Serve(services);
+}
+
+}  // namespace playlog::ingest
