@@ -13,6 +13,8 @@ source "$library/secrets.sh"
 fail_on_unforeseen_errors
 umask 077
 root=${PLAYLOG_SETUP_ROOT:-/setup}
+spotify_client_secret=${SPOTIFY_CLIENT_SECRET:-}
+unset SPOTIFY_CLIENT_SECRET
 readonly database_services=(auth spotify_ingest lastfm_ingest song_store)
 
 service_database_url() {
@@ -23,6 +25,7 @@ command_keys() {
   local name
   step "keys and certificates"
   make_secrets "$root/secrets"
+  write_spotify_client_secret "$root/secrets" "$spotify_client_secret"
   for name in "${database_services[@]}"; do
     keep_secret "$root/secrets/$name/database_url" service_database_url "$name"
   done

@@ -31,6 +31,12 @@ expect() {
     fail "$1 $2 answered $(<"$home/run/status"): $(head -c 400 "$home/run/answer")"
 }
 
+# In a demo the stand-in plays Spotify's accounts too, and takes any client.
+use_demo_client() {
+  SPOTIFY_CLIENT_ID=playlog-demo
+  spotify_client_secret=demo
+}
+
 demo_credentials() { jq -n --rawfile password "$home/secrets/demo_password" \
   '{username: "demo", password: ($password | rtrimstr("\n"))}'; }
 
@@ -75,6 +81,10 @@ curl -H "Authorization: Bearer \$TOKEN" "$address/music/fetch-recently-played/"
 curl -H "Authorization: Bearer \$TOKEN" "$address/music/fetch-lastfm-recent/?limit=100"
 curl -H "Authorization: Bearer \$TOKEN" "$address/music/get-stored-songs/"
 curl -H "Authorization: Bearer \$TOKEN" "$address/music/get-stored-songs/?source=lastfm"
+
+To sign in at the stand-in for Spotify, in place of the token that was stored:
+
+curl -c cookies -H "Authorization: Bearer \$TOKEN" "$address/users/spotify/connect/" | jq -r .authorize_url | xargs curl -L -b cookies
 EOF
 }
 

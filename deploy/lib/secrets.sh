@@ -20,6 +20,18 @@ token_signing_key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P
 
 random_hex() { openssl rand -hex "$1"; }
 
+# write_spotify_client_secret FOLDER SECRET: what the variable says now. A registration that is gone
+# leaves no secret behind.
+write_spotify_client_secret() {
+  local file=$1/spotify_ingest/client_secret
+  if [[ -z $2 ]]; then
+    rm -f -- "$file"
+    return 0
+  fi
+  mkdir -p "$1/spotify_ingest"
+  printf '%s\n' "$2" | write_if_changed "$file" 0400 || true
+}
+
 # make_secrets FOLDER: the keys that no database knows.
 make_secrets() {
   keep_secret "$1/auth/key_encryption_key.json" key_encryption_ring

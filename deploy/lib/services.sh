@@ -53,6 +53,11 @@ write_rpc_service() {
 
 write_services() {
   local spotify=$SPOTIFY_API_URL accounts=$SPOTIFY_ACCOUNTS_URL lastfm=$LASTFM_API_URL standins
+  local registration=()
+  if [[ -n $SPOTIFY_CLIENT_ID ]]; then
+    registration=(--spotify_client_id="$SPOTIFY_CLIENT_ID" --public_url="$PLAYLOG_PUBLIC_URL"
+      --spotify_client_secret_file="$home/secrets/spotify_ingest/client_secret")
+  fi
   if [[ -x $home/bin/playlog-standins ]]; then
     standins=127.0.0.1:$(port_for standins standins)
     write_service standins "$home/bin/playlog-standins" "--address=$standins"
@@ -72,11 +77,12 @@ write_services() {
     --cursor_key_file="$home/secrets/song_store/cursor_key"
   write_rpc_service spotify_ingest --auth_address="$(socket_of auth)" \
     --song_store_address="$(socket_of song_store)" \
-    --spotify_api_url="$spotify" --spotify_accounts_url="$accounts"
+    --spotify_api_url="$spotify" --spotify_accounts_url="$accounts" "${registration[@]}"
   write_rpc_service lastfm_ingest --auth_address="$(socket_of auth)" \
     --song_store_address="$(socket_of song_store)" --lastfm_api_url="$lastfm"
   write_playlog_service gateway --http_address="127.0.0.1:$PLAYLOG_HTTP_PORT" \
-    --port_file="$home/run/gateway.port" --neighbours="$(neighbours_of_gateway)"
+    --port_file="$home/run/gateway.port" --public_url="$PLAYLOG_PUBLIC_URL" \
+    --neighbours="$(neighbours_of_gateway)"
 }
 
 neighbours_of_gateway() {

@@ -15,9 +15,25 @@ read_settings() {
   SPOTIFY_API_URL=${SPOTIFY_API_URL:-https://api.spotify.com}
   SPOTIFY_ACCOUNTS_URL=${SPOTIFY_ACCOUNTS_URL:-https://accounts.spotify.com}
   LASTFM_API_URL=${LASTFM_API_URL:-https://ws.audioscrobbler.com}
-  # Kept in this shell alone; the programs that it starts find it in no environment.
+  SPOTIFY_CLIENT_ID=${SPOTIFY_CLIENT_ID:-}
+  # Kept in this shell alone; the programs that it starts find them in no environment.
   database_url=${PLAYLOG_DATABASE_URL:-}
+  spotify_client_secret=${SPOTIFY_CLIENT_SECRET:-}
   unset PLAYLOG_DATABASE_URL SPOTIFY_CLIENT_SECRET
+  check_spotify_client
+}
+
+check_spotify_client() {
+  if [[ ! $SPOTIFY_CLIENT_ID =~ ^[A-Za-z0-9._~-]*$ ]]; then
+    fail "SPOTIFY_CLIENT_ID is not a client id: letters, digits and ._~- only"
+  fi
+  if [[ ! $spotify_client_secret =~ ^[A-Za-z0-9._~-]*$ ]]; then
+    fail "SPOTIFY_CLIENT_SECRET is not a client secret: letters, digits and ._~- only"
+  fi
+  if [[ -n $SPOTIFY_CLIENT_ID && -z $spotify_client_secret ]] ||
+    [[ -z $SPOTIFY_CLIENT_ID && -n $spotify_client_secret ]]; then
+    fail "only one of SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET is set; set both, or neither"
+  fi
 }
 
 check_home_path() {

@@ -69,14 +69,17 @@ start_services() {
 }
 
 command_up() {
-  local url
+  local url spotify_client_secret
   demo=""
   if [[ ${1:-} == --demo ]]; then demo=yes; fi
-  url=$(cat)
+  IFS= read -r url
+  IFS= read -r spotify_client_secret
   lock_home
   start_database "$url"
   step "keys and certificates"
   make_secrets "$home/secrets"
+  if [[ -n $demo ]]; then use_demo_client; fi
+  write_spotify_client_secret "$home/secrets" "$spotify_client_secret"
   make_certificates "$home/tls"
   check_http_port_is_free
   write_services
