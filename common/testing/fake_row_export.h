@@ -46,8 +46,8 @@ inline std::string JsonString(std::string_view text) {
   return json;
 }
 
-// A member of each line of an export, as JSON_VALUE of the whole export: reads everything and
-// returns, for each row of `table`, the text of a member; "" where it is null or missing.
+// Reads a whole export and returns, for each row of `table`, the text of a member; "" where it is
+// null or missing.
 inline std::vector<std::string> ExportedMember(RowExport& rows, std::string_view table,
                                                const std::string& member, absl::Time deadline) {
   std::vector<std::string> found;
@@ -62,7 +62,7 @@ inline std::vector<std::string> ExportedMember(RowExport& rows, std::string_view
                .ok()) {
         found.push_back("not a JSON object");
       } else {
-        const google::protobuf::Value& value = line.fields()[member];
+        const google::protobuf::Value& value = (*line.mutable_fields())[member];
         std::string json = value.string_value();
         if (value.kind_case() == google::protobuf::Value::kNumberValue) {
           json = std::to_string(static_cast<long long>(value.number_value()));
