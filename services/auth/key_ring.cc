@@ -93,6 +93,12 @@ absl::StatusOr<KeyRing> KeyRing::Parse(const Secret& text) {
   return ring;
 }
 
+std::vector<std::uint32_t> KeyRing::ids() const {
+  std::vector<std::uint32_t> ids;
+  for (const auto& [id, key] : keys_) ids.push_back(id);
+  return ids;
+}
+
 const Secret* KeyRing::Find(std::uint32_t id) const {
   const auto key = keys_.find(id);
   return key == keys_.end() ? nullptr : &key->second;

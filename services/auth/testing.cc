@@ -21,8 +21,8 @@ std::string KeyOf(std::uint32_t id) {
 
 }  // namespace
 
-KeyRing NewKeyRing(const std::vector<std::uint32_t>& ids,
-                   const std::vector<std::uint32_t>& copies_of_one) {
+std::string KeyRingText(const std::vector<std::uint32_t>& ids,
+                        const std::vector<std::uint32_t>& copies_of_one) {
   std::string json = absl::StrCat(R"({"primary":)", ids.front(), R"(,"keys":[)");
   const auto append = [&json](std::uint32_t id, const std::string& key) {
     absl::StrAppend(&json, json.back() == '[' ? "" : ",", R"({"id":)", id, R"(,"key":")", key,
@@ -30,7 +30,12 @@ KeyRing NewKeyRing(const std::vector<std::uint32_t>& ids,
   };
   for (const std::uint32_t id : ids) append(id, KeyOf(id));
   for (const std::uint32_t id : copies_of_one) append(id, KeyOf(1));
-  return *KeyRing::Parse(Secret(json + "]}"));
+  return json + "]}";
+}
+
+KeyRing NewKeyRing(const std::vector<std::uint32_t>& ids,
+                   const std::vector<std::uint32_t>& copies_of_one) {
+  return *KeyRing::Parse(Secret(KeyRingText(ids, copies_of_one)));
 }
 
 }  // namespace playlog::auth

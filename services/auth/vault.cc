@@ -125,9 +125,20 @@ absl::Status SealBrokenError() { return InternalError("a sealed key does not ope
 }  // namespace
 
 Vault::Vault(KeyRing ring)
-    : ring_(std::move(ring)),
+    : ring_(std::make_shared<const KeyRing>(std::move(ring))),
       cipher_(EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr), EVP_CIPHER_free) {
   if (cipher_ == nullptr) std::abort();
+}
+
+std::shared_ptr<const KeyRing> Vault::ring() const {
+  const absl::MutexLock lock(&mutex_);
+  return ring_;
+}
+
+void Vault::SetRing(KeyRing ring) {
+  auto next = std::make_shared<const KeyRing>(std::move(ring));
+  const absl::MutexLock lock(&mutex_);
+  ring_ = std::move(next);
 }
 
 absl::StatusOr<SealedRecord> Vault::Seal(const RecordContext& context,
@@ -135,11 +146,12 @@ absl::StatusOr<SealedRecord> Vault::Seal(const RecordContext& context,
   if (plaintext.empty() || plaintext.Reveal().size() > kPlaintextBytesMax) {
     return InternalError("a key to seal that is empty or too long");
   }
-  const std::uint32_t kek_id = ring_.primary();
+  const std::shared_ptr<const KeyRing> ring = this->ring();
+  const std::uint32_t kek_id = ring->primary();
   const std::string associated = AssociatedData(context, kek_id);
   const Secret data_key(RandomBytes(kKeySize));
   const std::optional<std::string> wrapped =
-      Encrypt(*cipher_, ring_.Find(kek_id)->Reveal(), associated, data_key.Reveal());
+      Encrypt(*cipher_, ring->Find(kek_id)->Reveal(), associated, data_key.Reveal());
   const std::optional<std::string> sealed =
       Encrypt(*cipher_, data_key.Reveal(), associated, plaintext.Reveal());
   if (!wrapped.has_value() || !sealed.has_value()) return InternalError("sealing a key failed");
@@ -154,7 +166,8 @@ absl::StatusOr<Secret> Vault::Open(const RecordContext& context, std::string_vie
   }
   if (blob[0] != kFormat || blob[1] != kAlgorithm) return SealBrokenError();
   const std::uint32_t kek_id = ReadKekId(blob.substr(kHeaderSize, kKekIdSize));
-  const Secret* const kek = ring_.Find(kek_id);
+  const std::shared_ptr<const KeyRing> ring = this->ring();
+  const Secret* const kek = ring->Find(kek_id);
   if (kek == nullptr) return SealBrokenError();
   const std::string associated = AssociatedData(context, kek_id);
   const std::string_view layers = blob.substr(kHeaderSize + kKekIdSize);

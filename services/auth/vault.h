@@ -6,7 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "common/base/secret.h"
 #include "services/auth/key_ring.h"
 
@@ -45,7 +47,11 @@ class Vault {
 
   explicit Vault(KeyRing ring);
 
-  const KeyRing& ring() const { return ring_; }
+  // The ring in use. It stays as it is while another takes its place.
+  std::shared_ptr<const KeyRing> ring() const;
+  // Puts another ring in its place. Records that only the old one opens are lost to this vault, so
+  // that is checked before (key_rotation.h).
+  void SetRing(KeyRing ring);
 
   // Seals 1 to kPlaintextBytesMax bytes.
   absl::StatusOr<SealedRecord> Seal(const RecordContext& context, const Secret& plaintext) const;
@@ -55,7 +61,8 @@ class Vault {
   absl::StatusOr<Secret> Open(const RecordContext& context, std::string_view blob) const;
 
  private:
-  KeyRing ring_;
+  mutable absl::Mutex mutex_;
+  std::shared_ptr<const KeyRing> ring_ ABSL_GUARDED_BY(mutex_);
   // Fetched once: the implicit fetch of each operation takes a lock of the whole process.
   std::shared_ptr<evp_cipher_st> cipher_;
 };
