@@ -29,6 +29,12 @@ const std::vector<RouteRow>& Routes() {
                                  {"/music/fetch-recently-played", {"GET", "OPTIONS"}},
                                  {"/music/fetch-lastfm-recent", {"GET", "OPTIONS"}},
                                  {"/music/get-stored-songs", {"GET", "HEAD", "OPTIONS"}},
+                                 {"/users/logout", {"POST", "OPTIONS"}},
+                                 {"/users/password", {"POST", "OPTIONS"}},
+                                 {"/users/audit", {"GET", "HEAD", "OPTIONS"}},
+                                 {"/users/me/export", {"GET", "HEAD", "OPTIONS"}},
+                                 {"/users/spotify/connect", {"GET", "OPTIONS"}},
+                                 {"/users/spotify/callback", {"GET", "OPTIONS"}},
                                  {"/healthz", {"GET", "HEAD", "OPTIONS"}},
                                  {"/readyz", {"GET", "HEAD", "OPTIONS"}}};
   return routes;
