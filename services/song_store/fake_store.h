@@ -4,12 +4,18 @@
 #include <google/protobuf/util/time_util.h>
 
 #include <map>
+#include <memory>
+#include <set>
 #include <string>
 #include <tuple>
+#include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "common/base/error.h"
+#include "common/testing/fake_row_export.h"
 #include "services/song_store/store.h"
 
 namespace playlog::song_store {
@@ -20,6 +26,7 @@ class FakeSongStore final : public SongStore {
   absl::StatusOr<UpsertCounts> Upsert(const Batch& batch, absl::Time deadline) override {
     const absl::MutexLock lock(&mutex_);
     if (absl::Now() >= deadline) return TooLate();
+    if (erased_.contains(batch.user_id)) return UserErasedError();
     UpsertCounts counts;
     for (const KeyedPlay& keyed : batch.plays) {
       const Key key{batch.user_id, keyed.played_at, keyed.digest};
@@ -57,6 +64,13 @@ class FakeSongStore final : public SongStore {
     return absl::OkStatus();
   }
 
+  absl::Status MarkErased(std::int64_t user_id, absl::Time deadline) override {
+    const absl::MutexLock lock(&mutex_);
+    if (absl::Now() >= deadline) return TooLate();
+    erased_.insert(user_id);
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<std::int64_t> Erase(std::int64_t user_id, int limit,
                                      absl::Time deadline) override {
     const absl::MutexLock lock(&mutex_);
@@ -68,6 +82,29 @@ class FakeSongStore final : public SongStore {
       erased += mine ? 1 : 0;
     }
     return erased;
+  }
+
+  // Of a batch it knows only that there was one.
+  std::unique_ptr<RowExport> Export(std::int64_t user_id) override {
+    const absl::MutexLock lock(&mutex_);
+    std::vector<ExportedRows> steps = {{"plays", ""}};
+    std::set<std::string> sources;
+    for (const auto& [key, stored] : plays_) {
+      if (std::get<0>(key) != user_id) continue;
+      const std::string source = stored.source == songs::v1::SOURCE_SPOTIFY ? "spotify" : "lastfm";
+      sources.insert(source);
+      if (steps.back().lines.size() >= kExportedBytes) steps.push_back({"plays", ""});
+      absl::StrAppend(&steps.back().lines, "{\"id\":", stored.id, ",\"played_at\":\"",
+                      absl::FormatTime("%E4Y-%m-%dT%H:%M:%E6SZ", std::get<absl::Time>(key),
+                                       absl::UTCTimeZone()),
+                      "\",\"source\":\"", source,
+                      "\",\"title\":", testing::JsonString(stored.play.title()), "}\n");
+    }
+    steps.push_back({"batches", ""});
+    for (const std::string& source : sources) {
+      absl::StrAppend(&steps.back().lines, "{\"source\":\"", source, "\"}\n");
+    }
+    return std::make_unique<testing::FakeRowExport>(std::move(steps));
   }
 
  private:
@@ -115,6 +152,7 @@ class FakeSongStore final : public SongStore {
 
   absl::Mutex mutex_;
   std::map<Key, Stored> plays_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::int64_t> erased_ ABSL_GUARDED_BY(mutex_);
   std::int64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_replace.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
+#include "common/db/row_export.h"
 
 namespace playlog::song_store {
 namespace {
@@ -51,7 +52,8 @@ std::string Assignments() {
 // of their key. The probe is a subquery with a limit, because a join could read the user's whole
 // history. Between the probe and the insert another batch may bring the same play, which is why the
 // conflict is resolved by the same rules once more. The batch's id is drawn first and its row is
-// written last, when it is known what changed.
+// written last, when it is known what changed. Whether the user may store anything is asked within
+// the statement, for it must hold until the statement's end.
 std::string UpsertSql() {
   std::vector<std::string> columns = {"played_at",  "digest", "duration_ms", "loved",
                                       "streamable", "title",  "artist"};
@@ -63,7 +65,9 @@ std::string UpsertSql() {
     arrays.push_back(absl::StrCat("$", columns.size() + 3, "::text[]"));
   }
   constexpr char sql[] = R"sql(
-WITH incoming AS MATERIALIZED (
+WITH admission AS MATERIALIZED (
+  SELECT admit_user($1) AS admitted
+), incoming AS MATERIALIZED (
   SELECT * FROM unnest(@ARRAYS) AS incoming (@COLUMNS)
 ), changed AS MATERIALIZED (
   SELECT incoming.* FROM incoming
@@ -75,7 +79,8 @@ WITH incoming AS MATERIALIZED (
   ) AS known ON true
   WHERE known.id IS NULL OR @DIFFERS_FROM_INCOMING
 ), drawn AS MATERIALIZED (
-  SELECT nextval('batches_id_seq') AS batch_id WHERE EXISTS (SELECT FROM changed)
+  SELECT nextval('batches_id_seq') AS batch_id FROM admission
+  WHERE admitted AND EXISTS (SELECT FROM changed)
 ), written AS (
   INSERT INTO plays AS known (user_id, source, batch_id, @COLUMNS)
   SELECT $1, $2, drawn.batch_id, changed.* FROM changed CROSS JOIN drawn
@@ -91,7 +96,7 @@ WITH incoming AS MATERIALIZED (
   SELECT drawn.batch_id, $1, $2, $3, inserted, updated FROM counted CROSS JOIN drawn
   WHERE inserted + updated > 0
 )
-SELECT inserted, updated FROM counted)sql";
+SELECT inserted, updated, admitted FROM counted CROSS JOIN admission)sql";
   return absl::StrReplaceAll(sql, {{"@ARRAYS", Join(arrays, ", ")},
                                    {"@COLUMNS", Join(columns, ", ")},
                                    {"@ASSIGNMENTS", Assignments()},
@@ -119,12 +124,39 @@ constexpr db::Statement kReadSourceFirst{
 constexpr db::Statement kReadSourceAfter{"read_source_after", PLAYLOG_SELECT_SONGS PLAYLOG_AFTER
                                          " AND source = $5" PLAYLOG_NEWEST_FIRST};
 
+constexpr db::Statement kMarkErased{"mark_erased", "SELECT mark_erased($1)"};
+
 constexpr db::Statement kErasePlays{"erase_plays", R"sql(
 DELETE FROM plays WHERE user_id = $1 AND ctid = ANY (ARRAY(
   SELECT ctid FROM plays WHERE user_id = $1 ORDER BY played_at, digest LIMIT $2 FOR UPDATE)))sql"};
 constexpr db::Statement kEraseBatches{"erase_batches", R"sql(
 DELETE FROM batches WHERE user_id = $1 AND id = ANY (ARRAY(
   SELECT id FROM batches WHERE user_id = $1 ORDER BY id LIMIT $2)))sql"};
+
+// In the order of the index of plays, so that a run costs its own rows.
+constexpr db::Statement kExportPlays{"export_plays", R"sql(
+SELECT (SELECT row_to_json(line)::text FROM (SELECT
+    id, played_at, CASE source WHEN 1 THEN 'spotify' WHEN 2 THEN 'lastfm' END AS source, title,
+    artist, album, duration_ms, loved, streamable, track_url, artists_url, artist_lastfm_url,
+    album_thumbnail, album_thumbnail_small, album_thumbnail_medium, album_thumbnail_large,
+    album_thumbnail_extralarge, track_mbid, artist_mbid, album_mbid, batch_id) AS line),
+  plays.played_at::text, plays.digest::text
+FROM plays
+WHERE user_id = $1::bigint AND (plays.played_at, plays.digest) >
+  (coalesce(($2::text[])[1], '-infinity')::timestamptz, coalesce(($2::text[])[2], '')::bytea)
+ORDER BY plays.played_at, plays.digest LIMIT $3::bigint)sql"};
+
+constexpr db::Statement kExportBatches{"export_batches", R"sql(
+SELECT (SELECT row_to_json(line)::text FROM (SELECT
+    id, CASE source WHEN 1 THEN 'spotify' WHEN 2 THEN 'lastfm' END AS source, origin, created_at,
+    inserted, updated) AS line),
+  batches.id::text
+FROM batches
+WHERE user_id = $1::bigint AND id > coalesce(($2::text[])[1], '0')::bigint
+ORDER BY batches.id LIMIT $3::bigint)sql"};
+
+constexpr db::ExportedTable kExportedTables[] = {{"plays", kExportPlays, 2},
+                                                 {"batches", kExportBatches}};
 
 void Assign(const db::Row& row, std::size_t column, std::string* text) {
   const std::string_view value = row.Text(column);
@@ -200,6 +232,7 @@ absl::StatusOr<UpsertCounts> PostgresSongStore::Upsert(const Batch& batch, absl:
   if (batch.plays.empty()) return UpsertCounts();
   PLAYLOG_ASSIGN_OR_RETURN(const db::Rows rows, pool_.QueryParams(deadline, db::Effect::kIdempotent,
                                                                   statement, UpsertParams(batch)));
+  if (!rows[0].Bool(2)) return UserErasedError();
   UpsertCounts counts;
   counts.inserted = rows[0].Int32(0);
   counts.updated = rows[0].Int32(1);
@@ -226,6 +259,10 @@ absl::Status PostgresSongStore::Read(const Query& query, absl::Time deadline,
   return absl::OkStatus();
 }
 
+absl::Status PostgresSongStore::MarkErased(std::int64_t user_id, absl::Time deadline) {
+  return pool_.Query(deadline, db::Effect::kIdempotent, kMarkErased, user_id).status();
+}
+
 absl::StatusOr<std::int64_t> PostgresSongStore::Erase(std::int64_t user_id, int limit,
                                                       absl::Time deadline) {
   PLAYLOG_ASSIGN_OR_RETURN(const db::Rows plays, pool_.Query(deadline, db::Effect::kIdempotent,
@@ -237,6 +274,10 @@ absl::StatusOr<std::int64_t> PostgresSongStore::Erase(std::int64_t user_id, int 
                                                                  kEraseBatches, user_id, limit));
     if (static_cast<int>(batches.affected()) < limit) return erased;
   }
+}
+
+std::unique_ptr<RowExport> PostgresSongStore::Export(std::int64_t user_id) {
+  return std::make_unique<db::PostgresRowExport>(pool_, kExportedTables, user_id);
 }
 
 }  // namespace playlog::song_store

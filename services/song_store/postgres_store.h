@@ -1,13 +1,16 @@
 #ifndef PLAYLOG_SERVICES_SONG_STORE_POSTGRES_STORE_H_
 #define PLAYLOG_SERVICES_SONG_STORE_POSTGRES_STORE_H_
 
+#include <cstdint>
+#include <memory>
+
 #include "common/db/pool.h"
 #include "services/song_store/store.h"
 
 namespace playlog::song_store {
 
-// The store in PostgreSQL, in the tables of migrations/. Each call but Erase is one statement and
-// one round trip.
+// The store in PostgreSQL, in the tables of migrations/. Each call but Erase and Export is one
+// statement and one round trip.
 class PostgresSongStore final : public SongStore {
  public:
   explicit PostgresSongStore(db::Pool& pool) : pool_(pool) {}
@@ -15,7 +18,9 @@ class PostgresSongStore final : public SongStore {
   absl::StatusOr<UpsertCounts> Upsert(const Batch& batch, absl::Time deadline) override;
   absl::Status Read(const Query& query, absl::Time deadline,
                     google::protobuf::RepeatedPtrField<songs::v1::Song>& songs) override;
+  absl::Status MarkErased(std::int64_t user_id, absl::Time deadline) override;
   absl::StatusOr<std::int64_t> Erase(std::int64_t user_id, int limit, absl::Time deadline) override;
+  std::unique_ptr<RowExport> Export(std::int64_t user_id) override;
 
  private:
   db::Pool& pool_;

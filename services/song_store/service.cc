@@ -3,6 +3,7 @@
 #include "absl/time/clock.h"
 #include "common/base/error.h"
 #include "common/base/status_macros.h"
+#include "common/rpc/row_export_stream.h"
 #include "services/song_store/plays.h"
 #include "services/song_store/song_stream.h"
 
@@ -11,6 +12,8 @@ namespace {
 
 using songs::v1::EraseSongsRequest;
 using songs::v1::EraseSongsResponse;
+using songs::v1::ExportSongsRequest;
+using songs::v1::ExportSongsResponse;
 using songs::v1::GetStoredSongsRequest;
 using songs::v1::UpsertSongsRequest;
 using songs::v1::UpsertSongsResponse;
@@ -34,6 +37,13 @@ grpc::ServerWriteReactor<SongStoreService::Part>* SongStoreService::GetStoredSon
   return dispatcher_.Serve<Part>(
       context, request,
       [this](rpc::Call& call, const GetStoredSongsRequest& r) { return GetStoredSongs(call, r); });
+}
+
+grpc::ServerWriteReactor<ExportSongsResponse>* SongStoreService::ExportSongs(
+    grpc::CallbackServerContext* context, const ExportSongsRequest* request) {
+  return dispatcher_.Serve<ExportSongsResponse>(
+      context, request,
+      [this](rpc::Call& call, const ExportSongsRequest& r) { return ExportSongs(call, r); });
 }
 
 grpc::ServerUnaryReactor* SongStoreService::EraseSongs(grpc::CallbackServerContext* context,
@@ -76,9 +86,17 @@ SongStoreService::GetStoredSongs(rpc::Call& call, const GetStoredSongsRequest& r
   return std::make_unique<SongStream>(store_, cursors_, options);
 }
 
+absl::StatusOr<std::unique_ptr<rpc::Stream<ExportSongsResponse>>> SongStoreService::ExportSongs(
+    rpc::Call& call, const ExportSongsRequest& request) {
+  if (request.user_id() <= 0) return InvalidField("user_id", "an integer greater than 0");
+  return std::make_unique<rpc::RowExportStream<ExportSongsResponse>>(
+      call, store_.Export(request.user_id()));
+}
+
 absl::StatusOr<EraseSongsResponse> SongStoreService::EraseSongs(rpc::Call& call,
                                                                 const EraseSongsRequest& request) {
   if (request.user_id() <= 0) return InvalidField("user_id", "an integer greater than 0");
+  PLAYLOG_RETURN_IF_ERROR(store_.MarkErased(request.user_id(), call.deadline));
   EraseSongsResponse response;
   while (true) {
     PLAYLOG_ASSIGN_OR_RETURN(const std::int64_t erased,

@@ -27,6 +27,8 @@ class SongStoreService final : public songs::v1::SongStoreService::CallbackServi
   grpc::ServerWriteReactor<Part>* GetStoredSongs(
       grpc::CallbackServerContext* context,
       const songs::v1::GetStoredSongsRequest* request) override;
+  grpc::ServerWriteReactor<songs::v1::ExportSongsResponse>* ExportSongs(
+      grpc::CallbackServerContext* context, const songs::v1::ExportSongsRequest* request) override;
   grpc::ServerUnaryReactor* EraseSongs(grpc::CallbackServerContext* context,
                                        const songs::v1::EraseSongsRequest* request,
                                        songs::v1::EraseSongsResponse* response) override;
@@ -35,6 +37,8 @@ class SongStoreService final : public songs::v1::SongStoreService::CallbackServi
       rpc::Call& call, const songs::v1::UpsertSongsRequest& request);
   absl::StatusOr<std::unique_ptr<rpc::Stream<Part>>> GetStoredSongs(
       rpc::Call& call, const songs::v1::GetStoredSongsRequest& request);
+  absl::StatusOr<std::unique_ptr<rpc::Stream<songs::v1::ExportSongsResponse>>> ExportSongs(
+      rpc::Call& call, const songs::v1::ExportSongsRequest& request);
   absl::StatusOr<songs::v1::EraseSongsResponse> EraseSongs(
       rpc::Call& call, const songs::v1::EraseSongsRequest& request);
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,7 +35,7 @@ class NoTokens final : public rpc::TokenVerifier {
 class SongStoreServiceTest : public ::testing::Test {
  protected:
   SongStoreServiceTest()
-      : cursors_(*CursorCodec::Create(Secret(std::string(32, 'k')))),
+      : cursors_(*CursorCodec::Create(Secret("3f9a71c04be852d6f0a17c39e6b4d82a"))),
         dispatcher_({.workers = 1, .queue = 1}, verifier_),
         service_(store_, cursors_, dispatcher_) {
     call_.user_id = 1;
@@ -228,6 +230,38 @@ TEST_F(SongStoreServiceTest, ErasesEverySongOfAUserHoweverMany) {
   response = service_.EraseSongs(call_, request);
   ASSERT_THAT(response, IsOk());
   EXPECT_EQ(response->erased(), 0);
+}
+
+TEST_F(SongStoreServiceTest, TakesNothingInOfAnErasedUser) {
+  EraseSongsRequest request;
+  request.set_user_id(1);
+  ASSERT_THAT(service_.EraseSongs(call_, request), IsOk());
+  UpsertSongsRequest upsert;
+  upsert.set_user_id(1);
+  upsert.set_source(songs::v1::SOURCE_SPOTIFY);
+  upsert.set_origin("fetch");
+  upsert.add_plays()->set_title("Title");
+  upsert.mutable_plays(0)->mutable_played_at()->set_seconds(5);
+  EXPECT_THAT(service_.UpsertSongs(call_, upsert), ErrorIs(errors::v1::ERROR_CODE_NOT_FOUND));
+}
+
+TEST_F(SongStoreServiceTest, ExportsEveryTableOfAUser) {
+  Store(2'100);
+  songs::v1::ExportSongsRequest request;
+  EXPECT_THAT(service_.ExportSongs(call_, request), ErrorIs(kInvalidField));
+  request.set_user_id(1);
+  const auto stream = service_.ExportSongs(call_, request);
+  ASSERT_THAT(stream, IsOk());
+  std::map<std::string, std::string> tables;
+  songs::v1::ExportSongsResponse part;
+  for (absl::StatusOr<bool> more = (*stream)->Next(part); more.ok() && *more;
+       more = (*stream)->Next(part)) {
+    tables[part.table()] += part.rows();
+    part.Clear();
+  }
+  ASSERT_EQ(tables.size(), 2U);
+  EXPECT_EQ(std::count(tables["plays"].begin(), tables["plays"].end(), '\n'), 2'100);
+  EXPECT_NE(tables["batches"], "");
 }
 
 }  // namespace

@@ -4,11 +4,14 @@
 #include <google/protobuf/repeated_field.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/base/error.h"
+#include "common/base/row_export.h"
 #include "playlog/songs/v1/song.pb.h"
 #include "services/song_store/cursor.h"
 #include "services/song_store/plays.h"
@@ -33,6 +36,11 @@ struct Query {
   int limit = 0;
 };
 
+// The error of Upsert for a user who was erased.
+inline absl::Status UserErasedError() {
+  return Error(errors::v1::ERROR_CODE_NOT_FOUND, "No such user", "The user was deleted.");
+}
+
 // Where the plays are kept. Thread-safe; every call ends by its deadline. Errors are those of
 // common/db/pool.h.
 class SongStore {
@@ -40,7 +48,8 @@ class SongStore {
   virtual ~SongStore() = default;
 
   // Stores the plays of a batch, each once, and completes known ones as Complete does, all or
-  // nothing. Idempotent. A batch that changes nothing writes nothing.
+  // nothing. Idempotent. A batch that changes nothing writes nothing. NOT_FOUND if the user was
+  // marked as erased.
   virtual absl::StatusOr<UpsertCounts> Upsert(const Batch& batch, absl::Time deadline) = 0;
 
   // Appends up to `limit` songs in reading order. Songs that were stored meanwhile after the
@@ -48,10 +57,17 @@ class SongStore {
   virtual absl::Status Read(const Query& query, absl::Time deadline,
                             google::protobuf::RepeatedPtrField<songs::v1::Song>& songs) = 0;
 
+  // Marks a user as erased. Afterwards nothing of the user is ever stored again: an Upsert that is
+  // under way has ended before, and what it stored is there for Erase. Idempotent.
+  virtual absl::Status MarkErased(std::int64_t user_id, absl::Time deadline) = 0;
+
   // Erases up to `limit` of a user's plays and returns how many; fewer than `limit` only when no
   // play and no batch of the user is left.
   virtual absl::StatusOr<std::int64_t> Erase(std::int64_t user_id, int limit,
                                              absl::Time deadline) = 0;
+
+  // Gives out a user's `plays`, oldest first, and `batches`. It does not outlive the store.
+  virtual std::unique_ptr<RowExport> Export(std::int64_t user_id) = 0;
 };
 
 }  // namespace playlog::song_store

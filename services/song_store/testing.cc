@@ -47,7 +47,12 @@ PostgresFixture::PostgresFixture(std::unique_ptr<testing::TestDatabase> database
                        .schema = "song_store",
                        .files = SongStoreMigrations(),
                        .deadline = Soon()}));
-  auto pool = db::Pool::Create({.url = Secret(database_->url()), .schema = "song_store"});
+  // Waits are long, so that a test of concurrency is not one of a busy machine.
+  auto pool = db::Pool::Create({.url = Secret(database_->url()),
+                                .schema = "song_store",
+                                .wait = absl::Seconds(20),
+                                .statement_timeout = absl::Seconds(20),
+                                .lock_timeout = absl::Seconds(20)});
   Require(pool.status());
   pool_ = *std::move(pool);
   store_ = std::make_unique<PostgresSongStore>(*pool_);
