@@ -9,6 +9,8 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <set>
+#include <string_view>
 #include <thread>
 
 #include "absl/flags/flag.h"
@@ -21,7 +23,9 @@
 #include "absl/synchronization/notification.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/base/strings.h"
 #include "common/rpc/client.h"
+#include "common/rpc/credentials.h"
 #include "common/rpc/limits.h"
 #include "common/rpc/server.h"
 #include "playlog/auth/v1/signing_key_service.grpc.pb.h"
@@ -71,9 +75,55 @@ void ReadEnvironment() {
     const char* value = std::getenv(variable.c_str());
     std::string error;
     if (value != nullptr && !flag->ParseFrom(value, &error)) {
-      Die(kExitBadConfiguration, absl::StrCat("bad value in ", variable, ": ", error));
+      Die(kExitBadConfiguration, absl::StrCat("bad value in the variable ", variable));
     }
   }
+}
+
+// Returns the flag that a word of the command line names, as `--name`, `--name=value` or, for one
+// that is true or false, `--noname`; nullptr if there is none.
+absl::CommandLineFlag* FindFlag(std::string_view word) {
+  if (!word.starts_with("--")) return nullptr;
+  const std::string_view name = word.substr(2, word.find('=') - 2);
+  absl::CommandLineFlag* flag = absl::FindCommandLineFlag(ToAbsl(name));
+  if (flag != nullptr || !name.starts_with("no")) return flag;
+  flag = absl::FindCommandLineFlag(ToAbsl(name.substr(2)));
+  return flag != nullptr && flag->IsOfType<bool>() ? flag : nullptr;
+}
+
+// Abseil ends the process with 1 for what it does not understand, which looks like a crash to a
+// supervisor, and takes a word without `--` for nobody in particular. Values are not repeated: one
+// may be a secret that was put in the wrong place.
+void CheckCommandLine(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    absl::CommandLineFlag* flag = FindFlag(word);
+    const std::size_t equals = word.find('=');
+    const std::string shown(word.substr(0, equals));
+    if (flag == nullptr) {
+      const bool named = word.starts_with("--");
+      Die(kExitBadConfiguration, named ? absl::StrCat("unknown option ", shown)
+                                       : std::string("an argument that is no --option"));
+    }
+    const bool takes_next = equals == std::string_view::npos && !flag->IsOfType<bool>();
+    if (takes_next && ++i == argc) {
+      Die(kExitBadConfiguration, absl::StrCat("the option ", shown, " has no value"));
+    }
+    std::string error;
+    const std::string_view value = takes_next                         ? std::string_view(argv[i])
+                                   : equals == std::string_view::npos ? std::string_view("true")
+                                                                      : word.substr(equals + 1);
+    if (!flag->ParseFrom(ToAbsl(value), &error)) {
+      Die(kExitBadConfiguration, absl::StrCat("bad value of the option ", shown));
+    }
+  }
+}
+
+void CheckLogLevel(const std::string& service) {
+  static const std::set<std::string> levels = {"debug", "info", "warn", "error"};
+  if (levels.contains(absl::GetFlag(FLAGS_log_level))) return;
+  Die(kExitBadConfiguration,
+      absl::StrCat(service, " does not start: --log_level is not debug, info, warn or error"));
 }
 
 // Memory of ours holds keys: it neither reaches a file nor another process of the same user.
@@ -144,7 +194,9 @@ Process::Process(const std::string& service, int argc, char** argv) : service_(s
 #endif
   absl::SetProgramUsageMessage(absl::StrCat("The ", service, " service of Playlog."));
   ReadEnvironment();
+  CheckCommandLine(argc, argv);
   absl::ParseCommandLine(argc, argv);
+  CheckLogLevel(service);
   if (absl::GetFlag(FLAGS_self_check) && !absl::GetFlag(FLAGS_listen_address).empty()) {
     const std::string listen = absl::GetFlag(FLAGS_listen_address);
     const std::string address =
@@ -155,6 +207,14 @@ Process::Process(const std::string& service, int argc, char** argv) : service_(s
   }
   StartLog(service, absl::GetFlag(FLAGS_log_level));
   gpr_set_log_function(&LogForGrpc);
+  // gRPC itself would only fail at the first handshake.
+  if (!absl::GetFlag(FLAGS_self_check)) {
+    const std::string tls_directory = absl::GetFlag(FLAGS_tls_directory);
+    if (tls_directory.empty()) {
+      Require(absl::FailedPreconditionError("--tls_directory is not set"));
+    }
+    Require(CheckTlsDirectory(tls_directory));
+  }
   const std::string metrics_address = absl::GetFlag(FLAGS_metrics_address);
   if (metrics_address.empty()) return;
   metrics_ = Require(ServeMetrics(metrics_address));
@@ -162,6 +222,7 @@ Process::Process(const std::string& service, int argc, char** argv) : service_(s
 }
 
 Process::~Process() {
+  verifier_.reset();
   Log(Severity::kInfo, "stopped");
   gpr_set_log_function(nullptr);
   StopLog();
@@ -175,6 +236,18 @@ void Process::Require(const absl::Status& status) {
       absl::StrCat(service_, " does not start: ", status.message()));
 }
 
+Secret Process::ReadSecret(const std::string& flag) {
+  const absl::CommandLineFlag* const found = absl::FindCommandLineFlag(flag);
+  const std::string path = found == nullptr ? "" : found->CurrentValue();
+  const auto refuse = [&](std::string_view why) {
+    Require(absl::FailedPreconditionError(absl::StrCat("--", flag, ToAbsl(why))));
+  };
+  if (path.empty()) refuse(" is not set");
+  absl::StatusOr<Secret> secret = ReadSecretFile(path);
+  if (!secret.ok()) refuse(absl::StrCat(": ", secret.status().message()));
+  return *std::move(secret);
+}
+
 std::shared_ptr<grpc::Channel> Process::Connect(const std::string& neighbour,
                                                 const std::string& address) {
   if (address.empty()) {
@@ -185,10 +258,13 @@ std::shared_ptr<grpc::Channel> Process::Connect(const std::string& neighbour,
 
 CachingTokenVerifier& Process::token_verifier() {
   if (verifier_ == nullptr) {
+    const std::shared_ptr<grpc::Channel> channel =
+        Connect("auth", absl::GetFlag(FLAGS_auth_address));
     std::shared_ptr<auth::v1::SigningKeyService::Stub> stub =
-        auth::v1::SigningKeyService::NewStub(Connect("auth", absl::GetFlag(FLAGS_auth_address)));
+        auth::v1::SigningKeyService::NewStub(channel);
+    revocations_ = std::make_unique<RevocationView>(AskForRevocations(channel), Clock::System());
     verifier_ = std::make_unique<CachingTokenVerifier>([stub] { return FetchKeys(*stub); },
-                                                       Clock::System());
+                                                       Clock::System(), revocations_.get());
   }
   return *verifier_;
 }

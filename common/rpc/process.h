@@ -12,6 +12,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/base/metrics.h"
+#include "common/base/secret.h"
+#include "common/rpc/revocation_view.h"
 #include "common/rpc/token_verifier.h"
 
 ABSL_DECLARE_FLAG(std::string, listen_address);
@@ -26,8 +28,9 @@ namespace playlog::rpc {
 //   playlog::rpc::Process process("song_store", argc, argv);
 // It blocks SIGTERM and SIGINT before any library starts a thread, reads the flags (and for each
 // flag not on the command line the environment variable PLAYLOG_<NAME>), forbids core dumps, starts
-// the log and opens the page of metrics. With --self_check it instead asks the running server at
-// --listen_address for its health and exits with 0 or 1.
+// the log, checks the certificates and opens the page of metrics. A flag or a variable that it does
+// not know or cannot read ends the process with 78 and one line. With --self_check it instead asks
+// the running server at --listen_address for its health and exits with 0 or 1.
 class Process {
  public:
   Process(const std::string& service, int argc, char** argv);
@@ -46,10 +49,14 @@ class Process {
     return *std::move(value);
   }
 
+  // Reads the secret file that a flag, given by its name, leads to; ends the process with 78 and a
+  // line that names the flag if that cannot be done.
+  Secret ReadSecret(const std::string& flag);
+
   // The channel to a neighbour whose address a flag gave.
   std::shared_ptr<grpc::Channel> Connect(const std::string& neighbour, const std::string& address);
 
-  // Verifies users' tokens with the keys of the auth service at --auth_address.
+  // Verifies users' tokens with the keys and the revocations of the auth service at --auth_address.
   CachingTokenVerifier& token_verifier();
 
   // Serves until SIGTERM or SIGINT, drains, and returns main()'s result. A second signal while it
@@ -64,6 +71,7 @@ class Process {
  private:
   const std::string service_;
   std::unique_ptr<MetricsPage> metrics_;
+  std::unique_ptr<RevocationView> revocations_;
   std::unique_ptr<CachingTokenVerifier> verifier_;
 };
 

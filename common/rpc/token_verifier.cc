@@ -4,6 +4,8 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/base/status_macros.h"
+#include "common/rpc/freshness.h"
 
 namespace playlog::rpc {
 namespace {
@@ -14,46 +16,81 @@ constexpr absl::Duration kKeysFreshFor = absl::Seconds(20);
 // A view of the keys that is older than this is not trusted: while auth is away for longer, tokens
 // are refused as UNAVAILABLE rather than accepted unverified (reliability.md TH32).
 constexpr absl::Duration kKeysAgeMax = absl::Seconds(60);
+// The same for revocations, which the gateway, where tokens come in first, polls more often.
+constexpr absl::Duration kRevocationsFreshFor = absl::Seconds(5);
 // At most one question a second, however many unknown tokens come in.
 constexpr absl::Duration kBetweenTries = absl::Seconds(1);
 constexpr std::size_t kVerifiedMax = 4096;
 
 }  // namespace
 
-CachingTokenVerifier::CachingTokenVerifier(KeySource source, Clock& clock)
-    : source_(std::move(source)), clock_(clock) {}
+CachingTokenVerifier::CachingTokenVerifier(KeySource source, Clock& clock,
+                                           RevocationView* revocations)
+    : source_(std::move(source)), clock_(clock), revocations_(revocations) {}
+
+CachingTokenVerifier::~CachingTokenVerifier() {
+  stop_.Notify();
+  if (poller_.joinable()) poller_.join();
+}
 
 absl::StatusOr<jwt::Claims> CachingTokenVerifier::Verify(std::string_view token) {
   RefreshIfOld();
   const std::shared_ptr<const Keys> before = CachedKeys();
-  absl::StatusOr<jwt::Claims> claims = VerifyWithoutAsking(token);
-  if (claims.ok()) return claims;
-  // The token may be signed with a key that came after ours were fetched.
-  Refresh(clock_.Now());
-  if (CachedKeys() == before) return claims;
-  return VerifyWithoutAsking(token);
+  absl::StatusOr<jwt::Claims> claims = VerifySignature(token);
+  if (!claims.ok()) {
+    // The token may be signed with a key that came after ours were fetched.
+    RefreshKeys(clock_.Now());
+    if (CachedKeys() != before) claims = VerifySignature(token);
+  }
+  return RefuseIfRevoked(std::move(claims));
 }
 
 absl::StatusOr<jwt::Claims> CachingTokenVerifier::VerifyWithoutAsking(std::string_view token) {
+  return RefuseIfRevoked(VerifySignature(token));
+}
+
+absl::StatusOr<jwt::Claims> CachingTokenVerifier::VerifySignature(std::string_view token) {
   const absl::Time now = clock_.Now();
   const std::shared_ptr<const Keys> keys = CachedKeys();
-  if (now - keys->fetched_at > kKeysAgeMax) {
+  if (!IsYoung(keys->fetched_at, now, kKeysAgeMax)) {
     return RetryableError(errors::v1::ERROR_CODE_UNAVAILABLE, "Temporarily unavailable",
                           "Sign-ins cannot be verified now. Try again.", absl::Seconds(1));
   }
   if (std::optional<jwt::Claims> claims = Recall(token, now)) return *std::move(claims);
-  absl::StatusOr<jwt::Claims> claims = jwt::Verify(token, keys->keys, now);
-  if (claims.ok()) Remember(token, *claims);
+  absl::StatusOr<jwt::Claims> claims = jwt::Verify(token, *keys->keys, now);
+  if (claims.ok()) Remember(token, *claims, *keys);
+  return claims;
+}
+
+absl::StatusOr<jwt::Claims> CachingTokenVerifier::RefuseIfRevoked(
+    absl::StatusOr<jwt::Claims> claims) {
+  if (!claims.ok() || revocations_ == nullptr) return claims;
+  PLAYLOG_RETURN_IF_ERROR(revocations_->Check(*claims));
   return claims;
 }
 
 void CachingTokenVerifier::RefreshIfOld() {
   const absl::Time now = clock_.Now();
-  if (now - CachedKeys()->fetched_at > kKeysFreshFor) Refresh(now);
+  if (!IsYoung(CachedKeys()->fetched_at, now, kKeysFreshFor)) RefreshKeys(now);
+  if (revocations_ != nullptr) revocations_->RefreshIfOlderThan(kRevocationsFreshFor);
 }
 
-bool CachingTokenVerifier::HasKeys() {
-  return clock_.Now() - CachedKeys()->fetched_at <= kKeysAgeMax;
+void CachingTokenVerifier::StartPolling() {
+  poller_ = std::thread([this] {
+    do {
+      Poll();
+    } while (!stop_.WaitForNotificationWithTimeout(kBetweenTries));
+  });
+}
+
+void CachingTokenVerifier::Poll() {
+  if (revocations_ != nullptr) revocations_->RefreshIfOlderThan(absl::ZeroDuration());
+  RefreshKeys(clock_.Now());
+}
+
+bool CachingTokenVerifier::IsReady() {
+  return IsYoung(CachedKeys()->fetched_at, clock_.Now(), kKeysAgeMax) &&
+         (revocations_ == nullptr || revocations_->IsFresh());
 }
 
 std::shared_ptr<const CachingTokenVerifier::Keys> CachingTokenVerifier::CachedKeys() {
@@ -61,35 +98,47 @@ std::shared_ptr<const CachingTokenVerifier::Keys> CachingTokenVerifier::CachedKe
   return keys_;
 }
 
-void CachingTokenVerifier::Refresh(absl::Time now) {
+void CachingTokenVerifier::RefreshKeys(absl::Time now) {
   // One asks; others go on with what there is, or wait here if there is nothing.
   if (!refreshing_.TryLock()) {
-    if (now - CachedKeys()->fetched_at <= kKeysAgeMax) return;
+    if (IsYoung(CachedKeys()->fetched_at, now, kKeysAgeMax)) return;
     refreshing_.Lock();
   }
   {
     const absl::MutexLock lock(&mutex_);
-    if (now - tried_at_ < kBetweenTries) {
+    if (absl::AbsDuration(now - tried_at_) < kBetweenTries) {
       refreshing_.Unlock();
       return;
     }
     tried_at_ = now;
   }
   absl::StatusOr<jwt::PublicKeys> fetched = source_();
+  const bool failed = !fetched.ok();
   if (fetched.ok()) {
-    auto keys = std::make_shared<Keys>(Keys{*std::move(fetched), now});
-    const absl::MutexLock lock(&mutex_);
-    keys_ = std::move(keys);
-    verified_.clear();
-  } else {
+    TakeKeys(*std::move(fetched), now);
+  } else if (!failing_) {  // Told once for each time that it begins.
     Log(Severity::kWarning, "signing_keys_unavailable", {{"error", fetched.status().ToString()}});
   }
+  failing_ = failed;
   refreshing_.Unlock();
+}
+
+void CachingTokenVerifier::TakeKeys(jwt::PublicKeys fetched, absl::Time fetched_at) {
+  auto keys = std::make_shared<Keys>();
+  keys->fetched_at = fetched_at;
+  const absl::MutexLock lock(&mutex_);
+  if (fetched == *keys_->keys) {
+    keys->keys = keys_->keys;
+  } else {
+    keys->keys = std::make_shared<jwt::PublicKeys>(std::move(fetched));
+    // What other keys have verified is verified anew.
+    verified_.clear();
+  }
+  keys_ = std::move(keys);
 }
 
 std::optional<jwt::Claims> CachingTokenVerifier::Recall(std::string_view token, absl::Time now) {
   const absl::MutexLock lock(&mutex_);
-  if (now - keys_->fetched_at > kKeysAgeMax) return std::nullopt;
   const auto found = verified_.find(std::string(token));
   if (found == verified_.end() || now >= found->second.expires_at ||
       now < found->second.issued_at) {
@@ -98,8 +147,10 @@ std::optional<jwt::Claims> CachingTokenVerifier::Recall(std::string_view token, 
   return found->second;
 }
 
-void CachingTokenVerifier::Remember(std::string_view token, const jwt::Claims& claims) {
+void CachingTokenVerifier::Remember(std::string_view token, const jwt::Claims& claims,
+                                    const Keys& verified_with) {
   const absl::MutexLock lock(&mutex_);
+  if (keys_->keys != verified_with.keys) return;
   if (verified_.size() >= kVerifiedMax) verified_.clear();
   verified_.insert_or_assign(std::string(token), claims);
 }

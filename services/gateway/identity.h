@@ -24,7 +24,7 @@ class Identity {
   absl::StatusOr<std::string> Admit(const Route& route, const HttpRequest& request);
 
   // Whether sign-ins can be verified now.
-  bool IsReady() { return verifier_.HasKeys(); }
+  bool IsReady() { return verifier_.IsReady(); }
 
  private:
   rpc::CachingTokenVerifier& verifier_;

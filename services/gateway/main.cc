@@ -81,7 +81,8 @@ int Main(int argc, char** argv) {
   HttpServerOptions options;
   options.address = absl::GetFlag(FLAGS_http_address);
   HttpServer server(options, facade);
-  neighbours->Watch([&verifier] { verifier.RefreshIfOld(); });
+  verifier.StartPolling();
+  neighbours->Watch();
   process.Require(server.Start());
   process.Require(WritePort(server.port()));
   process.WaitForStop();

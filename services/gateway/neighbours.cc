@@ -72,10 +72,9 @@ std::vector<std::string> Neighbours::Ailing() const {
   return ailing;
 }
 
-void Neighbours::Watch(std::function<void()> also) {
-  watcher_ = std::thread([this, also = std::move(also)] {
+void Neighbours::Watch() {
+  watcher_ = std::thread([this] {
     do {
-      also();
       CheckAll();
     } while (!stop_.WaitForNotificationWithTimeout(kBetweenChecks));
   });

@@ -44,8 +44,8 @@ class Neighbours {
   // two seconds old.
   std::vector<std::string> Ailing() const;
 
-  // Starts to ask for the neighbours' health every second, each time followed by `also`.
-  void Watch(std::function<void()> also);
+  // Starts to ask for the neighbours' health every second.
+  void Watch();
 
  private:
   struct Neighbour {
