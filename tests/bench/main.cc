@@ -34,6 +34,7 @@ struct Scenario {
 // History comes first because it looks at how much memory a process takes that had little to do.
 constexpr Scenario kScenarios[] = {{"history", &MeasureHistory},
                                    {"stored-songs", &MeasureStoredSongs},
+                                   {"tokens", &MeasureTokens},
                                    {"upsert", &MeasureUpsert}};
 
 bool IsScenario(const std::string& name) {

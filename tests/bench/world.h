@@ -82,6 +82,7 @@ class World {
 // The scenarios. Each adds its rows to the report.
 void MeasureHistory(World& world, Report& report);
 void MeasureStoredSongs(World& world, Report& report);
+void MeasureTokens(World& world, Report& report);
 void MeasureUpsert(World& world, Report& report);
 
 }  // namespace playlog::bench
