@@ -16,6 +16,7 @@
 #include "common/testing/matchers.h"
 #include "common/testing/mutation.h"
 #include "common/testing/samples.h"
+#include "services/spotify_ingest/accounts.h"
 #include "services/spotify_ingest/recently_played.h"
 #include "services/spotify_ingest/service.h"
 #include "services/spotify_ingest/source.h"
@@ -228,6 +229,78 @@ TEST_F(FetchTest, StoresTheSamplesAsRecorded) {
   }
   EXPECT_THAT(store_.rejected(kUser), IsEmpty());
   EXPECT_THAT(sink_.plays(kUser), SizeIs(86));
+}
+
+// A user who signed in, whose token the API no longer takes.
+class SignedInFetchTest : public FetchTest {
+ protected:
+  SignedInFetchTest() {
+    vault_.Put(kUser, {.key = Secret("old"),
+                       .account = "",
+                       .version = 1,
+                       .refresh_token = Secret("AQ-old"),
+                       .expires_at = clock_.Now() + absl::Minutes(30)});
+  }
+  absl::StatusOr<ingest::Fetched> FetchRenewing() {
+    return engine_with_accounts_.Fetch(call_, kUser, 50);
+  }
+  void AddUnauthorized(const std::string& message) {
+    network_.Add(401, R"({"error":{"status":401,"message":")" + message + R"("}})");
+  }
+  std::vector<std::string> Urls() const {
+    std::vector<std::string> urls;
+    for (const http::Request& request : network_.requests()) urls.push_back(request.url);
+    return urls;
+  }
+
+  static constexpr char kApi[] = "https://api.spotify.com/v1/me/player/recently-played?limit=50";
+  static constexpr char kAccounts[] = "https://accounts.spotify.com/api/token";
+  Accounts accounts_{network_,
+                     clock_,
+                     {.accounts_url = "https://accounts.spotify.com",
+                      .client_id = "id",
+                      .client_secret = Secret("secret"),
+                      .redirect_uri = "https://playlog.example/users/spotify/callback/"}};
+  SpotifySource renewing_source_{network_, clock_, "https://api.spotify.com", &accounts_};
+  ingest::Engine engine_with_accounts_{renewing_source_, vault_, sink_,
+                                       store_,           clock_, [] { return 0.5; }};
+};
+
+TEST_F(SignedInFetchTest, RefreshesOnceAndTriesOnceMore) {
+  AddUnauthorized("The access token expired");
+  network_.Add(200, R"({"access_token":"new","token_type":"Bearer","expires_in":3600,)"
+                    R"("refresh_token":"AQ-new"})");
+  network_.Add(200, kPage);
+  EXPECT_THAT(FetchRenewing(), IsOk());
+  EXPECT_THAT(Urls(), ::testing::ElementsAre(kApi, kAccounts, kApi));
+  EXPECT_EQ(network_.requests()[2].headers[0].value, "Bearer new");
+  EXPECT_EQ(vault_.credential(kUser).refresh_token.Reveal(), "AQ-new");
+  EXPECT_EQ(vault_.credential(kUser).previous_refresh_token.Reveal(), "AQ-old");
+}
+
+TEST_F(SignedInFetchTest, RefreshesForATokenThatWasRevoked) {
+  AddUnauthorized("Invalid access token");
+  network_.Add(200, R"({"access_token":"new","token_type":"Bearer"})");
+  network_.Add(401, "no JSON");
+  EXPECT_THAT(FetchRenewing(), ErrorIs(errors::v1::ERROR_CODE_SPOTIFY_REJECTED));
+  EXPECT_THAT(Urls(), ::testing::ElementsAre(kApi, kAccounts, kApi));
+}
+
+TEST_F(SignedInFetchTest, RefreshesNeitherForAMissingPermissionNorForARefusedUser) {
+  AddUnauthorized("Permissions missing");
+  network_.Add(403, "User not registered in the Developer Dashboard");
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(FetchRenewing(), ErrorIs(errors::v1::ERROR_CODE_SPOTIFY_REJECTED));
+  }
+  EXPECT_THAT(Urls(), ::testing::ElementsAre(kApi, kApi));
+  EXPECT_THAT(vault_.reports(), SizeIs(2));
+}
+
+TEST_F(SignedInFetchTest, IsNoUsersFaultWhereTheServerHasNoRegistrationAnyMore) {
+  AddUnauthorized("The access token expired");
+  EXPECT_THAT(Fetch(), ErrorIs(errors::v1::ERROR_CODE_SPOTIFY_UNAVAILABLE));
+  EXPECT_THAT(Urls(), ::testing::ElementsAre(kApi));
+  EXPECT_THAT(vault_.reports(), IsEmpty());
 }
 
 TEST_F(FetchTest, ClassifiesTheSampleErrors) {

@@ -25,12 +25,19 @@ class ContractErrorsTest : public EndToEndTest {
  protected:
   static HttpAnswer FetchSpotifyAs(const std::string& token) {
     const User user = api().NewUser();
-    EXPECT_EQ(api().StoreSpotifyToken(user, token + "__" + user.name).status, 201);
+    const std::string credential = token + "__" + user.name;
+    EXPECT_EQ(
+        StoreUntried(credential, [&] { return api().StoreSpotifyToken(user, credential); }).status,
+        201);
     return api().FetchSpotify(user);
   }
   static HttpAnswer FetchLastfmAs(const std::string& account) {
     const User user = api().NewUser();
-    EXPECT_EQ(api().StoreLastfmKey(user, "key", account + "__" + user.name).status, 201);
+    const std::string credential = account + "__" + user.name;
+    EXPECT_EQ(
+        StoreUntried(credential, [&] { return api().StoreLastfmKey(user, "key", credential); })
+            .status,
+        201);
     return api().FetchLastfm(user);
   }
 };

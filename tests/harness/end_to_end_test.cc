@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <boost/json.hpp>
 #include <memory>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -58,6 +60,16 @@ Stack& EndToEndTest::stack() {
 
 void EndToEndTest::TearDown() {
   if (SharedStack() != nullptr) SharedStack()->CheckHealth();
+}
+
+HttpAnswer EndToEndTest::StoreUntried(const std::string& credential,
+                                      const std::function<HttpAnswer()>& store) {
+  stack().standins().Script(credential, boost::json::parse(R"([{"status":503}])"));
+  HttpAnswer answer = store();
+  boost::json::object whose;
+  whose["credential"] = credential;
+  stack().standins().Post("reset", std::move(whose));
+  return answer;
 }
 
 void ExpectCommonHeaders(const HttpAnswer& answer) {

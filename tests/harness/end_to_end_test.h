@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,12 @@ class EndToEndTest : public ::testing::Test {
   void TearDown() override;
 
   static Api api() { return Api(stack().http_port()); }
+
+  // Runs `store`, which stores a key that is `credential` at the stand-ins, such that the one try
+  // that storing makes finds nobody at home and leaves no trace there: the credential's scenario
+  // begins with the first fetch.
+  static HttpAnswer StoreUntried(const std::string& credential,
+                                 const std::function<HttpAnswer()>& store);
 };
 
 // Fails the running test unless the answer is the contract's error: the status, the code, the

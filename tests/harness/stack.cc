@@ -30,6 +30,8 @@ constexpr absl::Duration kEndTime = absl::Seconds(30);
 constexpr absl::Duration kApartTime = absl::Seconds(20);
 constexpr char kStandins[] = "standins";
 constexpr char kPassword[] = "test";
+constexpr char kSpotifyClientId[] = "playlog-test";
+constexpr char kSpotifyClientSecret[] = "the-secret-of-a-test";
 
 const std::map<std::string, std::string>& Programs() {
   static const auto& programs =
@@ -180,6 +182,7 @@ void Stack::MakeSecrets() {
   }
   RotateCertificate("operator");
   testing::WriteEcKey(directory() + "/token_key.pem");
+  testing::WriteSecretFile(directory() + "/spotify_client_secret", kSpotifyClientSecret);
   testing::WriteSecretFile(directory() + "/cursor_key", absl::BytesToHexString(RandomBytes()));
   testing::WriteSecretFile(directory() + "/key_encryption_key.json",
                            absl::StrCat(R"({"primary":1,"keys":[{"id":1,"key":")",
@@ -194,8 +197,12 @@ void Stack::StartStandins() {
 std::vector<std::string> Stack::WordsFor(const std::string& service) const {
   const std::string port_file = absl::StrCat("--port_file=", directory(), "/", service, ".port");
   if (service == kStandins) {
-    return {PLAYLOG_STANDINS_PROGRAM, absl::StrCat("--address=127.0.0.1:", standins_port_),
-            port_file, "--samples_directory=" + testing::SamplesDirectory().string()};
+    return {PLAYLOG_STANDINS_PROGRAM,
+            absl::StrCat("--address=127.0.0.1:", standins_port_),
+            port_file,
+            "--samples_directory=" + testing::SamplesDirectory().string(),
+            absl::StrCat("--spotify_client_id=", kSpotifyClientId),
+            absl::StrCat("--spotify_client_secret=", kSpotifyClientSecret)};
   }
   const auto address = [this](const std::string& name) { return "unix:" + SocketOf(name); };
   const auto neighbour = [&address](const std::string& name) {
@@ -227,7 +234,11 @@ std::vector<std::string> Stack::WordsFor(const std::string& service) const {
        {absl::StrCat("--cursor_key_file=", directory(), "/cursor_key"), neighbour("auth")}},
       {"spotify_ingest",
        {neighbour("auth"), neighbour("song_store"), "--spotify_api_url=" + upstream + "/spotify",
-        "--spotify_accounts_url=" + upstream + "/spotify-accounts"}},
+        "--spotify_accounts_url=" + upstream + "/spotify-accounts",
+        absl::StrCat("--spotify_client_id=", kSpotifyClientId),
+        absl::StrCat("--spotify_client_secret_file=", directory(), "/spotify_client_secret"),
+        // Where Spotify sends browsers: tests take the path and call the port that is really open.
+        "--public_url=http://127.0.0.1:8000"}},
       {"lastfm_ingest",
        {neighbour("auth"), neighbour("song_store"), "--lastfm_api_url=" + upstream + "/lastfm"}}};
   words.insert(words.end(), own.at(service).begin(), own.at(service).end());
@@ -247,11 +258,21 @@ Finished Stack::RunApart(const std::string& service, const std::vector<std::stri
 void Stack::Start(const std::string& service) {
   std::error_code ignored;
   std::filesystem::remove(absl::StrCat(directory(), "/", service, ".port"), ignored);
-  std::vector<std::string> words = WordsFor(service);
-  processes_[service] = std::make_unique<ChildProcess>(
-      Command{service, std::move(words), SanitizerVariables(options_), directory()});
+  StartProcess(service, WordsFor(service));
   if (service == "gateway") http_port_ = AwaitPort(service);
   if (service == kStandins) standins_port_ = AwaitPort(service);
+}
+
+void Stack::StartProcess(const std::string& name, std::vector<std::string> words) {
+  processes_[name] = std::make_unique<ChildProcess>(
+      Command{name, std::move(words), SanitizerVariables(options_), directory()});
+}
+
+void Stack::StartReplica(const std::string& service) {
+  const std::string name = service + "_2";
+  std::vector<std::string> words = WordsFor(service);
+  words.push_back("--listen_address=unix:" + SocketOf(name));
+  StartProcess(name, std::move(words));
 }
 
 int Stack::AwaitPort(const std::string& name) {

@@ -64,6 +64,12 @@ class Stack {
   int End(const std::string& service, int signal);
   // Starts a service that has ended, or the stand-ins at the same port; the gateway gets another.
   void Restart(const std::string& service);
+  // Starts a second process of a service with the same schema and certificates, which is known as
+  // `<service>_2`: by its socket alone, since no neighbour is told about it. It has to be waited
+  // for.
+  void StartReplica(const std::string& service);
+  // Forgets a process that has ended and is not needed any more.
+  void Forget(const std::string& name) { processes_.erase(name); }
   // Runs a second process of a service with further flags, which win over the usual ones, and with
   // variables (NAME=value), until it ends or 20 s are over.
   Finished RunApart(const std::string& service, const std::vector<std::string>& flags,
@@ -91,6 +97,7 @@ class Stack {
   void MakeSchemas();
   void StartStandins();
   void Start(const std::string& service);
+  void StartProcess(const std::string& name, std::vector<std::string> words);
   std::vector<std::string> WordsFor(const std::string& service) const;
   int AwaitPort(const std::string& name);
   [[noreturn]] void Fail(const std::string& what) const;
