@@ -146,12 +146,15 @@ TEST(JsonWriter, WritesUsersTokensAndKeys) {
   EXPECT_EQ(Documented<auth::v1::StoreApiKeyResponse>(R"pb(service_name: SOURCE_LASTFM
                                                            service_user_id: ""
                                                            created_at { seconds: 0 nanos: 5000000 }
-                                                           updated_at {})pb"),
+                                                           updated_at {}
+                                                           state: KEY_STATE_OK)pb"),
             R"({"service_name":"lastfm","service_user_id":"",)"
-            R"("created_at":"1970-01-01T00:00:00.005Z","updated_at":"1970-01-01T00:00:00Z"})");
+            R"("created_at":"1970-01-01T00:00:00.005Z","updated_at":"1970-01-01T00:00:00Z",)"
+            R"("state":"ok","advice":""})");
   EXPECT_EQ(Documented<auth::v1::ApiKey>(""),
             R"({"service_name":"unspecified","service_user_id":null,"created_at":null,)"
-            R"("updated_at":null})");
+            R"("updated_at":null,"state":"unspecified","state_since":null,"ends_at":null,)"
+            R"("last_success_at":null,"advice":""})");
 }
 
 // Every kind of field that the contract may come to have.
