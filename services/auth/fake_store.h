@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "common/base/error.h"
-#include "common/jwt/jwt.h"
 #include "services/auth/store.h"
 #include "services/auth/users.h"
 
@@ -25,14 +25,20 @@ class FakeStore final : public Store {
     const absl::MutexLock lock(&mutex_);
     failure_ = std::move(status);
   }
-  // Changes a stored blob, as somebody with the database could.
-  void Tamper(std::int64_t user_id, const std::string& service_name) {
+  // Moves the revocations that there are into the past.
+  void AgeRevocations(absl::Duration by) {
     const absl::MutexLock lock(&mutex_);
-    keys_.at({user_id, service_name}).blob.back() ^= 1;
+    for (Revocation& revocation : revocations_) revocation.revoked_at -= by;
   }
   void MakeStaff(std::int64_t user_id) {
     const absl::MutexLock lock(&mutex_);
     users_.at(user_id).staff = true;
+  }
+
+  // The ids of all users who were deleted.
+  std::vector<std::int64_t> DeletedUsers() {
+    const absl::MutexLock lock(&mutex_);
+    return deleted_;
   }
 
   absl::StatusOr<User> CreateUser(absl::Time, const std::string& name,
@@ -69,39 +75,100 @@ class FakeStore final : public Store {
   absl::Status DeleteUser(absl::Time, std::int64_t user_id, const std::string& subject) override {
     const absl::MutexLock lock(&mutex_);
     if (!failure_.ok()) return failure_;
-    users_.erase(user_id);
+    if (const auto user = users_.find(user_id); user != users_.end()) {
+      Revoke({.user_id = user_id, .minimum_token_version = user->second.token_version + 1});
+      users_.erase(user);
+      deleted_.push_back(user_id);
+    }
     failures_.erase(subject);
-    std::erase_if(keys_, [&](const auto& key) { return key.first.first == user_id; });
     std::erase_if(families_, [&](const Family& family) { return family.user_id == user_id; });
     return absl::OkStatus();
   }
 
-  absl::Status AddRefreshFamily(absl::Time, std::int64_t user_id, const RefreshTokenHash& token,
-                                absl::Time, absl::Time expires_at) override {
+  absl::Status ChangePassword(absl::Time, const User& seen, const std::string& new_hash,
+                              std::int64_t kept_session, absl::Time) override {
     const absl::MutexLock lock(&mutex_);
     if (!failure_.ok()) return failure_;
-    if (!users_.contains(user_id)) return jwt::InvalidTokenError();
-    families_.push_back({user_id, token, expires_at});
-    const auto is_of_user = [&](const Family& family) { return family.user_id == user_id; };
-    if (std::count_if(families_.begin(), families_.end(), is_of_user) > kFamiliesMax) {
-      families_.erase(std::find_if(families_.begin(), families_.end(), is_of_user));
+    const auto user = users_.find(seen.id);
+    if (user == users_.end() || user->second.password_version != seen.password_version) {
+      return WrongCredentialsError();
     }
+    user->second.password_hash = new_hash;
+    ++user->second.password_version;
+    EndWhere([&](const Family& f) { return f.user_id == seen.id && f.id != kept_session; });
     return absl::OkStatus();
   }
-  absl::StatusOr<User> RotateRefreshToken(absl::Time, const RefreshTokenHash& token,
-                                          const RefreshTokenHash& next, absl::Time now) override {
+
+  absl::StatusOr<Session> AddRefreshFamily(absl::Time, const User& seen,
+                                           const RefreshTokenHash& token, absl::Time,
+                                           absl::Time expires_at) override {
+    const absl::MutexLock lock(&mutex_);
+    if (!failure_.ok()) return failure_;
+    const auto user = users_.find(seen.id);
+    if (user == users_.end() || user->second.password_version != seen.password_version) {
+      return WrongCredentialsError();
+    }
+    const auto is_of_user = [&](const Family& f) { return f.user_id == seen.id && !f.revoked; };
+    if (std::count_if(families_.begin(), families_.end(), is_of_user) == kFamiliesMax) {
+      End(*std::find_if(families_.begin(), families_.end(), is_of_user));
+    }
+    families_.push_back({++last_id_, seen.id, token, expires_at});
+    return Session{.id = last_id_, .user = user->second};
+  }
+  absl::StatusOr<RefreshOutcome> RotateRefreshToken(absl::Time, const RefreshTokenHash& token,
+                                                    const RefreshTokenHash& next,
+                                                    absl::Time now) override {
     const absl::MutexLock lock(&mutex_);
     if (!failure_.ok()) return failure_;
     const auto family = std::find_if(
         families_.begin(), families_.end(),
         [&](const Family& candidate) { return candidate.newest.family == token.family; });
-    if (family == families_.end()) return jwt::InvalidTokenError();
+    if (family == families_.end() || family->revoked) return RefreshOutcome{};
     if (family->newest.token != token.token || family->expires_at <= now) {
-      families_.erase(family);
-      return jwt::InvalidTokenError();
+      End(*family);
+      return RefreshOutcome{.reused_from = family->expires_at > now ? family->user_id : 0};
     }
     family->newest = next;
-    return users_.at(family->user_id);
+    return RefreshOutcome{.session = Session{.id = family->id, .user = users_.at(family->user_id)}};
+  }
+  absl::Status EndSession(absl::Time, std::int64_t user_id, std::int64_t session_id,
+                          absl::Time) override {
+    const absl::MutexLock lock(&mutex_);
+    if (!failure_.ok()) return failure_;
+    EndWhere([&](const Family& f) { return f.user_id == user_id && f.id == session_id; });
+    return absl::OkStatus();
+  }
+  absl::Status EndAllSessions(absl::Time, std::int64_t user_id, absl::Time) override {
+    const absl::MutexLock lock(&mutex_);
+    if (!failure_.ok()) return failure_;
+    if (const auto user = users_.find(user_id); user != users_.end()) {
+      Revoke({.user_id = user_id, .minimum_token_version = ++user->second.token_version});
+    }
+    EndWhere([&](const Family& f) { return f.user_id == user_id; });
+    return absl::OkStatus();
+  }
+  absl::StatusOr<bool> IsSessionGood(absl::Time, std::int64_t user_id, std::int64_t session_id,
+                                     std::int64_t token_version) override {
+    const absl::MutexLock lock(&mutex_);
+    if (!failure_.ok()) return failure_;
+    const auto user = users_.find(user_id);
+    return user != users_.end() && user->second.token_version <= token_version &&
+           std::any_of(families_.begin(), families_.end(), [&](const Family& f) {
+             return f.id == session_id && f.user_id == user_id && !f.revoked;
+           });
+  }
+  absl::StatusOr<RevocationPage> ListRevocations(absl::Time,
+                                                 std::optional<absl::Time> since) override {
+    const absl::MutexLock lock(&mutex_);
+    if (!failure_.ok()) return failure_;
+    RevocationPage page{.revocations = {}, .as_of = absl::Now()};
+    const absl::Time from =
+        std::max(std::min(since.value_or(absl::InfinitePast()), page.as_of) - kRevocationsOverlap,
+                 page.as_of - kRevocationsKept);
+    for (const Revocation& revocation : revocations_) {
+      if (revocation.revoked_at >= from) page.revocations.push_back(revocation);
+    }
+    return page;
   }
 
   absl::StatusOr<LoginFailures> CountLoginFailures(absl::Time, const std::string& subject,
@@ -129,56 +196,29 @@ class FakeStore final : public Store {
     return failure_;
   }
 
-  absl::StatusOr<StoredKey> PutKey(absl::Time, std::int64_t user_id,
-                                   const std::string& service_name,
-                                   const std::optional<std::string>& service_user_id,
-                                   absl::Time now, Seal seal) override {
-    const absl::MutexLock lock(&mutex_);
-    if (!failure_.ok()) return failure_;
-    if (!users_.contains(user_id)) return jwt::InvalidTokenError();
-    const auto old = keys_.find({user_id, service_name});
-    StoredKey about;
-    about.service_name = service_name;
-    about.replaced = old != keys_.end();
-    about.row_id = about.replaced ? old->second.about.row_id : ++last_id_;
-    about.version = about.replaced ? old->second.about.version + 1 : 1;
-    about.created_at = about.replaced ? old->second.about.created_at : now;
-    about.updated_at = now;
-    about.service_user_id = service_user_id;
-    const absl::StatusOr<SealedRecord> record = seal(about.row_id, about.version);
-    if (!record.ok()) return record.status();
-    keys_[{user_id, service_name}] = {about, record->blob};
-    return about;
-  }
-  absl::StatusOr<std::vector<StoredKey>> ListKeys(absl::Time, std::int64_t user_id) override {
-    const absl::MutexLock lock(&mutex_);
-    if (!failure_.ok()) return failure_;
-    std::vector<StoredKey> keys;
-    for (const auto& [owner, key] : keys_) {
-      if (owner.first == user_id) keys.push_back(key.about);
-    }
-    return keys;
-  }
-  absl::StatusOr<std::optional<SealedKey>> FindKey(absl::Time, std::int64_t user_id,
-                                                   const std::string& service_name) override {
-    const absl::MutexLock lock(&mutex_);
-    if (!failure_.ok()) return failure_;
-    const auto key = keys_.find({user_id, service_name});
-    return key == keys_.end() ? std::nullopt : std::optional<SealedKey>(key->second);
-  }
-  absl::StatusOr<bool> DeleteKey(absl::Time, std::int64_t user_id,
-                                 const std::string& service_name) override {
-    const absl::MutexLock lock(&mutex_);
-    if (!failure_.ok()) return failure_;
-    return keys_.erase({user_id, service_name}) > 0;
-  }
-
  private:
   struct Family {
+    std::int64_t id;
     std::int64_t user_id;
     RefreshTokenHash newest;
     absl::Time expires_at;
+    bool revoked = false;
   };
+
+  void Revoke(Revocation revocation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    revocation.revoked_at = absl::Now();
+    revocations_.push_back(revocation);
+  }
+  void End(Family& family) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    family.revoked = true;
+    Revoke({.user_id = family.user_id, .session_id = family.id});
+  }
+  template <class Predicate>
+  void EndWhere(Predicate predicate) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (Family& family : families_) {
+      if (!family.revoked && predicate(family)) End(family);
+    }
+  }
 
   std::optional<User> FindByName(const std::string& name) const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     for (const auto& [id, user] : users_) {
@@ -191,9 +231,10 @@ class FakeStore final : public Store {
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   std::int64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::int64_t, User> users_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::int64_t> deleted_ ABSL_GUARDED_BY(mutex_);
   std::vector<Family> families_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Revocation> revocations_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::vector<absl::Time>> failures_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::pair<std::int64_t, std::string>, SealedKey> keys_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace playlog::auth

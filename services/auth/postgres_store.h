@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "common/db/pool.h"
 #include "services/auth/store.h"
@@ -27,28 +26,29 @@ class PostgresStore final : public Store {
   absl::Status DeleteUser(absl::Time deadline, std::int64_t user_id,
                           const std::string& subject) override;
 
-  absl::Status AddRefreshFamily(absl::Time deadline, std::int64_t user_id,
-                                const RefreshTokenHash& token, absl::Time now,
-                                absl::Time expires_at) override;
-  absl::StatusOr<User> RotateRefreshToken(absl::Time deadline, const RefreshTokenHash& token,
-                                          const RefreshTokenHash& next, absl::Time now) override;
+  absl::Status ChangePassword(absl::Time deadline, const User& seen, const std::string& new_hash,
+                              std::int64_t kept_session, absl::Time now) override;
+
+  absl::StatusOr<Session> AddRefreshFamily(absl::Time deadline, const User& seen,
+                                           const RefreshTokenHash& token, absl::Time now,
+                                           absl::Time expires_at) override;
+  absl::StatusOr<RefreshOutcome> RotateRefreshToken(absl::Time deadline,
+                                                    const RefreshTokenHash& token,
+                                                    const RefreshTokenHash& next,
+                                                    absl::Time now) override;
+  absl::Status EndSession(absl::Time deadline, std::int64_t user_id, std::int64_t session_id,
+                          absl::Time now) override;
+  absl::Status EndAllSessions(absl::Time deadline, std::int64_t user_id, absl::Time now) override;
+  absl::StatusOr<bool> IsSessionGood(absl::Time deadline, std::int64_t user_id,
+                                     std::int64_t session_id, std::int64_t token_version) override;
+  absl::StatusOr<RevocationPage> ListRevocations(absl::Time deadline,
+                                                 std::optional<absl::Time> since) override;
 
   absl::StatusOr<LoginFailures> CountLoginFailures(absl::Time deadline, const std::string& subject,
                                                    absl::Time since, int limit) override;
   absl::Status AddLoginFailure(absl::Time deadline, const std::string& subject, absl::Time now,
                                absl::Time forget_before) override;
   absl::Status ClearLoginFailures(absl::Time deadline, const std::string& subject) override;
-
-  absl::StatusOr<StoredKey> PutKey(absl::Time deadline, std::int64_t user_id,
-                                   const std::string& service_name,
-                                   const std::optional<std::string>& service_user_id,
-                                   absl::Time now, Seal seal) override;
-  absl::StatusOr<std::vector<StoredKey>> ListKeys(absl::Time deadline,
-                                                  std::int64_t user_id) override;
-  absl::StatusOr<std::optional<SealedKey>> FindKey(absl::Time deadline, std::int64_t user_id,
-                                                   const std::string& service_name) override;
-  absl::StatusOr<bool> DeleteKey(absl::Time deadline, std::int64_t user_id,
-                                 const std::string& service_name) override;
 
  private:
   db::Pool& pool_;

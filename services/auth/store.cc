@@ -9,4 +9,9 @@ absl::Status UsernameTakenError() {
                "Choose another username; upper and lower case count as the same.");
 }
 
+absl::Status WrongCredentialsError() {
+  return Error(errors::v1::ERROR_CODE_INVALID_CREDENTIALS, "Invalid username or password",
+               "Check both; passwords are taken exactly as sent.");
+}
+
 }  // namespace playlog::auth

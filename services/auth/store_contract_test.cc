@@ -4,18 +4,17 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "auth_migrations.h"
-#include "common/db/migrate.h"
 #include "common/testing/matchers.h"
-#include "common/testing/postgres.h"
 #include "services/auth/crypto.h"
 #include "services/auth/fake_store.h"
+#include "services/auth/migrated_database.h"
 #include "services/auth/postgres_store.h"
 #include "services/auth/store.h"
 #include "services/auth/tokens.h"
@@ -25,9 +24,8 @@ namespace {
 
 using ::playlog::testing::ErrorIs;
 using ::playlog::testing::IsOk;
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::Not;
-using ::testing::Optional;
 
 const absl::Time kNow = absl::FromUnixMicros(1'700'000'000'123'456);
 const absl::Time kExpiry = kNow + absl::Hours(24 * 30);
@@ -37,11 +35,13 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual Store& store() = 0;
+  virtual void AgeRevocations(absl::Duration by) = 0;
 };
 
 class FakeBackend final : public Backend {
  public:
   Store& store() override { return store_; }
+  void AgeRevocations(absl::Duration by) override { store_.AgeRevocations(by); }
 
  private:
   FakeStore store_;
@@ -49,27 +49,16 @@ class FakeBackend final : public Backend {
 
 class PostgresBackend final : public Backend {
  public:
-  PostgresBackend() {
-    const absl::Status status = db::Migrate({.url = Secret(database_.url()),
-                                             .schema = "auth",
-                                             .files = MigrationFiles(),
-                                             .deadline = absl::Now() + absl::Seconds(30)});
-    EXPECT_THAT(status, IsOk());
-    // Waits are long and connections many, so that a test of concurrency is not one of overload.
-    pool_ = *db::Pool::Create({.url = Secret(database_.url()),
-                               .schema = "auth",
-                               .connections = 20,
-                               .wait = absl::Seconds(20),
-                               .statement_timeout = absl::Seconds(20),
-                               .lock_timeout = absl::Seconds(20)});
-    store_ = std::make_unique<PostgresStore>(*pool_);
+  Store& store() override { return store_; }
+  void AgeRevocations(absl::Duration by) override {
+    database_.database().Execute(
+        absl::StrCat("UPDATE auth.revocations SET revoked_at = revoked_at - interval '",
+                     absl::ToInt64Seconds(by), " seconds'"));
   }
-  Store& store() override { return *store_; }
 
  private:
-  testing::TestDatabase database_;
-  std::unique_ptr<db::Pool> pool_;
-  std::unique_ptr<PostgresStore> store_;
+  MigratedDatabase database_;
+  PostgresStore store_{database_.pool()};
 };
 
 struct BackendKind {
@@ -84,24 +73,37 @@ class StoreContract : public ::testing::TestWithParam<BackendKind> {
   User NewUser(const std::string& name = "listener") {
     return *store_.CreateUser(Soon(), name, "hash");
   }
-  RefreshToken NewFamily(std::int64_t user_id) {
+  // Signs the user in; the sign-in's id goes to `session_id`.
+  RefreshToken NewFamily(const User& user, std::int64_t* session_id = nullptr) {
     const RefreshToken token = RefreshToken::NewFamily();
-    EXPECT_THAT(store_.AddRefreshFamily(Soon(), user_id, token.Hash(), kNow, kExpiry), IsOk());
+    const absl::StatusOr<Session> session =
+        store_.AddRefreshFamily(Soon(), user, token.Hash(), kNow, kExpiry);
+    EXPECT_THAT(session, IsOk());
+    if (session.ok() && session_id != nullptr) *session_id = session->id;
     return token;
   }
-  absl::StatusOr<User> Rotate(const RefreshToken& token, const RefreshToken& next,
-                              absl::Time now = kNow) {
-    return store_.RotateRefreshToken(Soon(), token.Hash(), next.Hash(), now);
+  std::int64_t NewSession(const User& user) {
+    std::int64_t session_id = 0;
+    NewFamily(user, &session_id);
+    return session_id;
   }
-  absl::StatusOr<StoredKey> Put(std::int64_t user_id, const std::string& service,
-                                const std::optional<std::string>& service_user_id = std::nullopt,
-                                absl::Time now = kNow) {
-    return store_.PutKey(Soon(), user_id, service, service_user_id, now,
-                         [](std::int64_t row_id, std::int64_t version) {
-                           return SealedRecord{.blob = absl::StrCat("blob\n", std::string(1, '\0'),
-                                                                    row_id, "/", version),
-                                               .kek_id = 4294967295};
-                         });
+  bool IsGood(const User& user, std::int64_t session_id) {
+    return *store_.IsSessionGood(Soon(), user.id, session_id, user.token_version);
+  }
+  std::vector<Revocation> Revocations(std::optional<absl::Time> since = std::nullopt) {
+    return store_.ListRevocations(Soon(), since)->revocations;
+  }
+  absl::StatusOr<Session> Rotate(const RefreshToken& token, const RefreshToken& next,
+                                 absl::Time now = kNow) {
+    const absl::StatusOr<RefreshOutcome> outcome =
+        store_.RotateRefreshToken(Soon(), token.Hash(), next.Hash(), now);
+    if (!outcome.ok()) return outcome.status();
+    if (!outcome->session.has_value()) return jwt::InvalidTokenError();
+    return *outcome->session;
+  }
+  // Whose sign-in an attempt with a spent token ended.
+  std::int64_t ReusedFrom(const RefreshToken& token, absl::Time now = kNow) {
+    return store_.RotateRefreshToken(Soon(), token.Hash(), token.Next().Hash(), now)->reused_from;
   }
 
   std::unique_ptr<Backend> backend_ = GetParam().make();
@@ -162,37 +164,35 @@ TEST_P(StoreContract, ReplacesOnlyTheHashThatWasSeen) {
 TEST_P(StoreContract, DeletesAUserWithEverythingAndNobodyElse) {
   const User user = NewUser("leaver");
   const User other = NewUser("stayer");
-  const RefreshToken token = NewFamily(user.id);
-  const RefreshToken others_token = NewFamily(other.id);
-  ASSERT_THAT(Put(user.id, "spotify"), IsOk());
-  ASSERT_THAT(Put(other.id, "spotify"), IsOk());
+  const RefreshToken token = NewFamily(user);
+  const RefreshToken others_token = NewFamily(other);
   const std::string subject = Sha256("leaver");
   ASSERT_THAT(store_.AddLoginFailure(Soon(), subject, kNow, kNow - absl::Minutes(5)), IsOk());
   EXPECT_THAT(store_.DeleteUser(Soon(), user.id, subject), IsOk());
   EXPECT_THAT(store_.DeleteUser(Soon(), user.id, subject), IsOk());
   EXPECT_EQ(*store_.FindUser(Soon(), user.id), std::nullopt);
-  EXPECT_FALSE((*store_.FindKey(Soon(), user.id, "spotify")).has_value());
   EXPECT_THAT(Rotate(token, token.Next()), ErrorIs(errors::v1::ERROR_CODE_INVALID_TOKEN));
   EXPECT_EQ(store_.CountLoginFailures(Soon(), subject, absl::UnixEpoch(), 10)->count, 0);
-  EXPECT_TRUE((*store_.FindKey(Soon(), other.id, "spotify")).has_value());
   EXPECT_THAT(Rotate(others_token, others_token.Next()), IsOk());
 }
 
 TEST_P(StoreContract, ExchangesEachRefreshTokenOnce) {
   const User user = NewUser();
-  const RefreshToken first = NewFamily(user.id);
+  std::int64_t session_id = 0;
+  const RefreshToken first = NewFamily(user, &session_id);
   const RefreshToken second = first.Next();
-  const absl::StatusOr<User> exchanged = Rotate(first, second);
+  const absl::StatusOr<Session> exchanged = Rotate(first, second);
   ASSERT_THAT(exchanged, IsOk());
-  EXPECT_EQ(exchanged->id, user.id);
-  EXPECT_EQ(exchanged->name, user.name);
+  EXPECT_EQ(exchanged->id, session_id);
+  EXPECT_EQ(exchanged->user.id, user.id);
+  EXPECT_EQ(exchanged->user.name, user.name);
   EXPECT_THAT(Rotate(second, second.Next()), IsOk());
 }
 
 TEST_P(StoreContract, RevokesTheFamilyOfASpentTokenThatComesAgain) {
   const User user = NewUser();
-  const RefreshToken first = NewFamily(user.id);
-  const RefreshToken other_sign_in = NewFamily(user.id);
+  const RefreshToken first = NewFamily(user);
+  const RefreshToken other_sign_in = NewFamily(user);
   const RefreshToken second = first.Next();
   const RefreshToken third = second.Next();
   ASSERT_THAT(Rotate(first, second), IsOk());
@@ -204,19 +204,25 @@ TEST_P(StoreContract, RevokesTheFamilyOfASpentTokenThatComesAgain) {
 
 TEST_P(StoreContract, RefusesRefreshTokensThatAreExpiredOrUnknown) {
   const User user = NewUser();
-  const RefreshToken token = NewFamily(user.id);
+  const RefreshToken token = NewFamily(user);
   EXPECT_THAT(Rotate(RefreshToken::NewFamily(), RefreshToken::NewFamily()),
               ErrorIs(errors::v1::ERROR_CODE_INVALID_TOKEN));
   const RefreshToken next = token.Next();
   EXPECT_THAT(Rotate(token, next, kExpiry - absl::Microseconds(1)), IsOk());
   EXPECT_THAT(Rotate(next, next.Next(), kExpiry), ErrorIs(errors::v1::ERROR_CODE_INVALID_TOKEN));
-  EXPECT_THAT(store_.AddRefreshFamily(Soon(), user.id + 1, token.Hash(), kNow, kExpiry),
-              ErrorIs(errors::v1::ERROR_CODE_INVALID_TOKEN));
+}
+
+TEST_P(StoreContract, SignsInNobodyWhoIsGone) {
+  User nobody = NewUser();
+  ++nobody.id;
+  EXPECT_THAT(
+      store_.AddRefreshFamily(Soon(), nobody, RefreshToken::NewFamily().Hash(), kNow, kExpiry),
+      ErrorIs(errors::v1::ERROR_CODE_INVALID_CREDENTIALS));
 }
 
 TEST_P(StoreContract, LetsExactlyOneOfTwentyExchangeATokenAndRevokesTheFamily) {
   const User user = NewUser();
-  const RefreshToken token = NewFamily(user.id);
+  const RefreshToken token = NewFamily(user);
   std::vector<RefreshToken> next(20, token);
   std::vector<absl::Status> outcomes(next.size());
   std::vector<std::thread> threads;
@@ -241,11 +247,159 @@ TEST_P(StoreContract, LetsExactlyOneOfTwentyExchangeATokenAndRevokesTheFamily) {
 
 TEST_P(StoreContract, EndsTheOldestSignInForOneTooMany) {
   const User user = NewUser();
-  const RefreshToken oldest = NewFamily(user.id);
-  const RefreshToken second = NewFamily(user.id);
-  for (int i = 2; i < Store::kFamiliesMax + 1; ++i) NewFamily(user.id);
+  const RefreshToken oldest = NewFamily(user);
+  const RefreshToken second = NewFamily(user);
+  for (int i = 2; i < Store::kFamiliesMax + 1; ++i) NewFamily(user);
   EXPECT_THAT(Rotate(oldest, oldest.Next()), ErrorIs(errors::v1::ERROR_CODE_INVALID_TOKEN));
   EXPECT_THAT(Rotate(second, second.Next()), IsOk());
+}
+
+// What a revocation says, but for its time.
+std::vector<std::int64_t> Facts(const Revocation& revocation) {
+  return {revocation.user_id, revocation.minimum_token_version, revocation.session_id};
+}
+
+TEST_P(StoreContract, EndsOneSignIn) {
+  const User user = NewUser();
+  const User other = NewUser("other");
+  std::int64_t ended = 0;
+  const RefreshToken token = NewFamily(user, &ended);
+  const std::int64_t kept = NewSession(user);
+  EXPECT_THAT(Revocations(), IsEmpty());
+  EXPECT_TRUE(IsGood(user, ended));
+  // Nobody ends another's.
+  EXPECT_THAT(store_.EndSession(Soon(), other.id, ended, kNow), IsOk());
+  EXPECT_TRUE(IsGood(user, ended));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(store_.EndSession(Soon(), user.id, ended, kNow), IsOk());
+    EXPECT_FALSE(IsGood(user, ended));
+    EXPECT_TRUE(IsGood(user, kept));
+    ASSERT_EQ(Revocations().size(), 1U);
+    EXPECT_THAT(Facts(Revocations()[0]), ElementsAre(user.id, 0, ended));
+  }
+  EXPECT_THAT(Rotate(token, token.Next()), ErrorIs(errors::v1::ERROR_CODE_INVALID_TOKEN));
+}
+
+TEST_P(StoreContract, EndsAllSignInsOfAUser) {
+  const User user = NewUser();
+  const User other = NewUser("other");
+  const std::int64_t others = NewSession(other);
+  const RefreshToken token = NewFamily(user);
+  const std::int64_t second = NewSession(user);
+  EXPECT_THAT(store_.EndAllSessions(Soon(), user.id, kNow), IsOk());
+  EXPECT_FALSE(IsGood(user, second));
+  EXPECT_TRUE(IsGood(other, others));
+  EXPECT_THAT(Rotate(token, token.Next()), ErrorIs(errors::v1::ERROR_CODE_INVALID_TOKEN));
+  EXPECT_THAT(Facts(Revocations()[0]), ElementsAre(user.id, user.token_version + 1, 0));
+  // A sign-in after it is good, with tokens of the new version.
+  const absl::StatusOr<Session> after =
+      store_.AddRefreshFamily(Soon(), user, RefreshToken::NewFamily().Hash(), kNow, kExpiry);
+  ASSERT_THAT(after, IsOk());
+  EXPECT_EQ(after->user.token_version, user.token_version + 1);
+  EXPECT_TRUE(IsGood(after->user, after->id));
+}
+
+TEST_P(StoreContract, ChangesThePasswordAndEndsTheOtherSignIns) {
+  const User user = NewUser();
+  std::int64_t kept = 0;
+  const RefreshToken kept_token = NewFamily(user, &kept);
+  std::int64_t ended = 0;
+  const RefreshToken ended_token = NewFamily(user, &ended);
+  ASSERT_THAT(store_.ChangePassword(Soon(), user, "new", kept, kNow), IsOk());
+  const User changed = **store_.FindUser(Soon(), user.id);
+  EXPECT_EQ(changed.password_hash, "new");
+  EXPECT_TRUE(IsGood(user, kept));
+  EXPECT_FALSE(IsGood(user, ended));
+  EXPECT_THAT(Rotate(kept_token, kept_token.Next()), IsOk());
+  EXPECT_THAT(Rotate(ended_token, ended_token.Next()),
+              ErrorIs(errors::v1::ERROR_CODE_INVALID_TOKEN));
+  ASSERT_EQ(Revocations().size(), 1U);
+  EXPECT_THAT(Facts(Revocations()[0]), ElementsAre(user.id, 0, ended));
+  // Whoever has seen the old password right is too late.
+  EXPECT_THAT(
+      store_.AddRefreshFamily(Soon(), user, RefreshToken::NewFamily().Hash(), kNow, kExpiry),
+      ErrorIs(errors::v1::ERROR_CODE_INVALID_CREDENTIALS));
+  EXPECT_THAT(store_.ChangePassword(Soon(), user, "newer", kept, kNow),
+              ErrorIs(errors::v1::ERROR_CODE_INVALID_CREDENTIALS));
+  EXPECT_THAT(
+      store_.AddRefreshFamily(Soon(), changed, RefreshToken::NewFamily().Hash(), kNow, kExpiry),
+      IsOk());
+}
+
+TEST_P(StoreContract, LetsNoSignInWithTheOldPasswordSlipPastAChange) {
+  const User user = NewUser();
+  std::vector<absl::StatusOr<Session>> sessions(10, absl::UnknownError("not tried"));
+  std::vector<std::thread> threads;
+  for (absl::StatusOr<Session>& session : sessions) {
+    threads.emplace_back([&] {
+      session =
+          store_.AddRefreshFamily(Soon(), user, RefreshToken::NewFamily().Hash(), kNow, kExpiry);
+    });
+  }
+  EXPECT_THAT(store_.ChangePassword(Soon(), user, "new", 0, kNow), IsOk());
+  for (std::thread& thread : threads) thread.join();
+  for (const absl::StatusOr<Session>& session : sessions) {
+    if (session.ok()) {
+      EXPECT_FALSE(IsGood(user, session->id));
+    } else {
+      EXPECT_THAT(session, ErrorIs(errors::v1::ERROR_CODE_INVALID_CREDENTIALS));
+    }
+  }
+}
+
+TEST_P(StoreContract, RevokesTheAccessTokensOfAReusedFamily) {
+  const User user = NewUser();
+  std::int64_t session_id = 0;
+  const RefreshToken first = NewFamily(user, &session_id);
+  ASSERT_THAT(Rotate(first, first.Next()), IsOk());
+  EXPECT_TRUE(IsGood(user, session_id));
+  EXPECT_THAT(Rotate(first, first.Next()), ErrorIs(errors::v1::ERROR_CODE_INVALID_TOKEN));
+  EXPECT_FALSE(IsGood(user, session_id));
+  EXPECT_THAT(Facts(Revocations()[0]), ElementsAre(user.id, 0, session_id));
+}
+
+TEST_P(StoreContract, SaysOnceWhoseTokenWasReused) {
+  const User user = NewUser();
+  const RefreshToken first = NewFamily(user);
+  ASSERT_THAT(Rotate(first, first.Next()), IsOk());
+  EXPECT_EQ(ReusedFrom(RefreshToken::NewFamily()), 0);
+  EXPECT_EQ(ReusedFrom(first), user.id);
+  EXPECT_EQ(ReusedFrom(first), 0);
+  // What is only too old was not reused.
+  EXPECT_EQ(ReusedFrom(NewFamily(user), kExpiry), 0);
+}
+
+TEST_P(StoreContract, RevokesTheTokensOfADeletedUser) {
+  const User user = NewUser();
+  const std::int64_t session_id = NewSession(user);
+  ASSERT_THAT(store_.DeleteUser(Soon(), user.id, Sha256("listener")), IsOk());
+  EXPECT_FALSE(IsGood(user, session_id));
+  ASSERT_EQ(Revocations().size(), 1U);
+  EXPECT_THAT(Facts(Revocations()[0]), ElementsAre(user.id, user.token_version + 1, 0));
+}
+
+TEST_P(StoreContract, ListsRevocationsOfTheLastMinutesFromATimeOn) {
+  const User user = NewUser();
+  const auto end_one = [&] {
+    ASSERT_THAT(store_.EndSession(Soon(), user.id, NewSession(user), kNow), IsOk());
+  };
+  const absl::Time before = store_.ListRevocations(Soon(), std::nullopt)->as_of;
+  EXPECT_LT(absl::AbsDuration(absl::Now() - before), absl::Seconds(30));
+  end_one();
+  EXPECT_EQ(Revocations(before).size(), 1U);
+  // What was committed late is not missed.
+  backend_->AgeRevocations(Store::kRevocationsOverlap - absl::Seconds(20));
+  EXPECT_EQ(Revocations(before).size(), 1U);
+  backend_->AgeRevocations(absl::Seconds(40));
+  EXPECT_THAT(Revocations(before), IsEmpty());
+  EXPECT_EQ(Revocations().size(), 1U);
+  // A clock that was set back hides nothing.
+  end_one();
+  EXPECT_EQ(Revocations(absl::Now() + absl::Hours(1)).size(), 1U);
+  EXPECT_EQ(Revocations().size(), 2U);
+  backend_->AgeRevocations(Store::kRevocationsKept);
+  EXPECT_THAT(Revocations(), IsEmpty());
+  EXPECT_THAT(Revocations(before), IsEmpty());
 }
 
 TEST_P(StoreContract, CountsFailuresOfOneSubjectInAWindow) {
@@ -272,82 +426,6 @@ TEST_P(StoreContract, ForgetsOldFailures) {
   ASSERT_THAT(store_.AddLoginFailure(Soon(), subject, kNow, kNow - absl::Minutes(5)), IsOk());
   ASSERT_THAT(store_.AddLoginFailure(Soon(), subject, kNow + absl::Minutes(5), kNow), IsOk());
   EXPECT_EQ(store_.CountLoginFailures(Soon(), subject, absl::UnixEpoch(), 10)->count, 1);
-}
-
-TEST_P(StoreContract, StoresAndReplacesAKey) {
-  const User user = NewUser();
-  const absl::StatusOr<StoredKey> first = Put(user.id, "lastfm", "rj");
-  ASSERT_THAT(first, IsOk());
-  EXPECT_FALSE(first->replaced);
-  EXPECT_EQ(first->version, 1);
-  EXPECT_THAT(first->service_user_id, Optional(std::string("rj")));
-  EXPECT_EQ(first->created_at, kNow);
-  EXPECT_EQ(first->updated_at, kNow);
-  const absl::Time later = kNow + absl::Minutes(1);
-  const absl::StatusOr<StoredKey> second = Put(user.id, "lastfm", std::nullopt, later);
-  ASSERT_THAT(second, IsOk());
-  EXPECT_TRUE(second->replaced);
-  EXPECT_EQ(second->version, 2);
-  EXPECT_EQ(second->row_id, first->row_id);
-  EXPECT_EQ(second->service_user_id, std::nullopt);
-  EXPECT_EQ(second->created_at, kNow);
-  EXPECT_EQ(second->updated_at, later);
-  const auto found = *store_.FindKey(Soon(), user.id, "lastfm");
-  ASSERT_TRUE(found.has_value());
-  EXPECT_EQ(found->blob, absl::StrCat("blob\n", std::string(1, '\0'), first->row_id, "/2"));
-  EXPECT_EQ(found->about.version, 2);
-}
-
-TEST_P(StoreContract, ListsKeysOfOneUserByService) {
-  const User user = NewUser("one");
-  const User other = NewUser("other");
-  EXPECT_THAT(*store_.ListKeys(Soon(), user.id), IsEmpty());
-  ASSERT_THAT(Put(user.id, "spotify"), IsOk());
-  ASSERT_THAT(Put(user.id, "lastfm"), IsOk());
-  ASSERT_THAT(Put(other.id, "spotify"), IsOk());
-  const auto keys = *store_.ListKeys(Soon(), user.id);
-  ASSERT_EQ(keys.size(), 2U);
-  EXPECT_EQ(keys[0].service_name, "lastfm");
-  EXPECT_EQ(keys[1].service_name, "spotify");
-  EXPECT_FALSE((*store_.FindKey(Soon(), other.id, "lastfm")).has_value());
-}
-
-TEST_P(StoreContract, DeletesAKeyAndStartsAnewInAnotherRow) {
-  const User user = NewUser();
-  const std::int64_t row_id = Put(user.id, "spotify")->row_id;
-  EXPECT_TRUE(*store_.DeleteKey(Soon(), user.id, "spotify"));
-  EXPECT_FALSE(*store_.DeleteKey(Soon(), user.id, "spotify"));
-  const StoredKey again = *Put(user.id, "spotify");
-  EXPECT_NE(again.row_id, row_id);
-  EXPECT_EQ(again.version, 1);
-  EXPECT_FALSE(again.replaced);
-}
-
-TEST_P(StoreContract, StoresNoKeyWithoutItsUserOrItsSeal) {
-  const User user = NewUser();
-  EXPECT_THAT(Put(user.id + 1, "spotify"), ErrorIs(errors::v1::ERROR_CODE_INVALID_TOKEN));
-  EXPECT_THAT(store_.PutKey(Soon(), user.id, "spotify", std::nullopt, kNow,
-                            [](std::int64_t, std::int64_t) -> absl::StatusOr<SealedRecord> {
-                              return InternalError("no seal");
-                            }),
-              Not(IsOk()));
-  EXPECT_THAT(*store_.ListKeys(Soon(), user.id), IsEmpty());
-}
-
-TEST_P(StoreContract, GivesEveryReplacementAVersionOfItsOwn) {
-  const User user = NewUser();
-  std::atomic<int> created = 0;
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 10; ++i) {
-    threads.emplace_back([&] {
-      const auto stored = Put(user.id, "spotify");
-      EXPECT_THAT(stored, IsOk());
-      if (stored.ok() && !stored->replaced) ++created;
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(created, 1);
-  EXPECT_EQ((*store_.FindKey(Soon(), user.id, "spotify"))->about.version, 10);
 }
 
 INSTANTIATE_TEST_SUITE_P(
