@@ -4,17 +4,6 @@
 
 namespace playlog::auth {
 
-SigningKeyService::SigningKeyService(const std::vector<jwt::PublicKey>& keys,
-                                     rpc::Dispatcher& dispatcher)
-    : dispatcher_(dispatcher) {
-  for (const jwt::PublicKey& key : keys) {
-    v1::JsonWebKey& published = *keys_.add_keys();
-    published.set_kid(key.kid);
-    published.set_x(key.x);
-    published.set_y(key.y);
-  }
-}
-
 grpc::ServerUnaryReactor* SigningKeyService::GetSigningKeys(
     grpc::CallbackServerContext* context, const v1::GetSigningKeysRequest* request,
     v1::GetSigningKeysResponse* response) {
@@ -26,7 +15,14 @@ grpc::ServerUnaryReactor* SigningKeyService::GetSigningKeys(
 
 absl::StatusOr<v1::GetSigningKeysResponse> SigningKeyService::GetSigningKeys(
     rpc::Call&, const v1::GetSigningKeysRequest&) {
-  return keys_;
+  v1::GetSigningKeysResponse response;
+  for (const jwt::PublicKey& key : tokens_.public_keys()) {
+    v1::JsonWebKey& published = *response.add_keys();
+    published.set_kid(key.kid);
+    published.set_x(key.x);
+    published.set_y(key.y);
+  }
+  return response;
 }
 
 }  // namespace playlog::auth

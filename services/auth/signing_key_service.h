@@ -1,12 +1,10 @@
 #ifndef PLAYLOG_SERVICES_AUTH_SIGNING_KEY_SERVICE_H_
 #define PLAYLOG_SERVICES_AUTH_SIGNING_KEY_SERVICE_H_
 
-#include <vector>
-
 #include "absl/status/statusor.h"
-#include "common/jwt/jwt.h"
 #include "common/rpc/call.h"
 #include "playlog/auth/v1/signing_key_service.grpc.pb.h"
+#include "services/auth/tokens.h"
 
 namespace playlog::rpc {
 class Dispatcher;
@@ -17,8 +15,9 @@ namespace playlog::auth {
 // Publishes the public keys, as signing_key_service.proto says.
 class SigningKeyService final : public v1::SigningKeyService::CallbackService {
  public:
-  // `keys` are those that tokens may be signed with, the one that signs now first.
-  SigningKeyService(const std::vector<jwt::PublicKey>& keys, rpc::Dispatcher& dispatcher);
+  // Answers with the keys that `tokens` has at the time.
+  SigningKeyService(const AccessTokens& tokens, rpc::Dispatcher& dispatcher)
+      : tokens_(tokens), dispatcher_(dispatcher) {}
 
   grpc::ServerUnaryReactor* GetSigningKeys(grpc::CallbackServerContext* context,
                                            const v1::GetSigningKeysRequest* request,
@@ -28,7 +27,7 @@ class SigningKeyService final : public v1::SigningKeyService::CallbackService {
       rpc::Call& call, const v1::GetSigningKeysRequest& request);
 
  private:
-  v1::GetSigningKeysResponse keys_;
+  const AccessTokens& tokens_;
   rpc::Dispatcher& dispatcher_;
 };
 

@@ -16,18 +16,37 @@ constexpr std::size_t kTextSize = (kFamilySize + kSecretSize) / 3 * 4;
 
 }  // namespace
 
-AccessTokens::AccessTokens(jwt::SigningKey key, Clock& clock)
-    : key_(std::move(key)), clock_(clock) {}
+AccessTokens::AccessTokens(std::vector<jwt::SigningKey> keys, Clock& clock) : clock_(clock) {
+  Replace(std::move(keys));
+}
 
-absl::StatusOr<std::string> AccessTokens::Issue(const User& user) const {
+absl::StatusOr<std::string> AccessTokens::Issue(const User& user, std::int64_t session_id) const {
   // Whole seconds, which is all that a token can say.
   const absl::Time now = absl::FromUnixSeconds(absl::ToUnixSeconds(clock_.Now()));
-  return key_.Sign({.user_id = user.id,
-                    .token_id = Base64UrlEncode(RandomBytes(kTokenIdSize)),
-                    .token_version = user.token_version,
-                    .staff = user.staff,
-                    .issued_at = now,
-                    .expires_at = now + kAccessTokenLifetime});
+  return CurrentKeys()->front().Sign({.user_id = user.id,
+                                      .token_id = Base64UrlEncode(RandomBytes(kTokenIdSize)),
+                                      .token_version = user.token_version,
+                                      .session_id = session_id,
+                                      .staff = user.staff,
+                                      .issued_at = now,
+                                      .expires_at = now + kAccessTokenLifetime});
+}
+
+void AccessTokens::Replace(std::vector<jwt::SigningKey> keys) {
+  auto shared = std::make_shared<const std::vector<jwt::SigningKey>>(std::move(keys));
+  const absl::MutexLock lock(&mutex_);
+  keys_ = std::move(shared);
+}
+
+std::vector<jwt::PublicKey> AccessTokens::public_keys() const {
+  std::vector<jwt::PublicKey> keys;
+  for (const jwt::SigningKey& key : *CurrentKeys()) keys.push_back(key.public_key());
+  return keys;
+}
+
+AccessTokens::Keys AccessTokens::CurrentKeys() const {
+  const absl::MutexLock lock(&mutex_);
+  return keys_;
 }
 
 RefreshToken::RefreshToken(std::string family, std::string secret)
