@@ -23,11 +23,13 @@ std::string FoldUsername(std::string_view name);
 // of UTF-8. Checked before any costly work; a password is never trimmed, cut or normalised.
 bool HasPasswordLength(std::string_view password);
 
-// INVALID_FIELD unless HasPasswordLength.
-absl::Status CheckPasswordLength(std::string_view password);
+// INVALID_FIELD, naming the field, unless HasPasswordLength.
+absl::Status CheckPasswordLength(std::string_view field, std::string_view password);
 
-// WEAK_PASSWORD if a guesser who knows the name would need fewer than a million guesses. Call it
-// after CheckPasswordLength; takes up to some 40 ms of CPU for a long monotonous password.
+// WEAK_PASSWORD if a guesser who knows the name would need fewer than a million guesses, or if the
+// password is, in whatever case, one of the 16,000 or so that everybody tries first
+// (make_common_passwords.sh). Call it after CheckPasswordLength; takes up to some 40 ms of CPU for a
+// long monotonous password.
 absl::Status CheckPasswordStrength(std::string_view name, std::string_view password);
 
 }  // namespace playlog::auth

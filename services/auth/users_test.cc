@@ -43,7 +43,7 @@ TEST(Password, HasEightTo128Characters) {
   EXPECT_FALSE(HasPasswordLength(std::string(129, 'p')));
   EXPECT_FALSE(HasPasswordLength(""));
   EXPECT_FALSE(HasPasswordLength(std::string(900'000, 'p')));
-  EXPECT_EQ(FieldOf(CheckPasswordLength("short")), "password");
+  EXPECT_EQ(FieldOf(CheckPasswordLength("new", "short")), "new");
 }
 
 TEST(Password, IsCountedInCharactersNotBytes) {
@@ -67,6 +67,18 @@ TEST(Password, IsRefusedIfEasilyGuessed) {
         "abcdefgh",   "jennifer",  "11111111",   "michelle",   "corvette",  "mercedes",
         "computer",   "maverick",  "blink182",   "liverpool1", "monkey123", "dragon12",
         "starwars",   "hunter22",  "20012001",   "playlog1",   "Spotify1",  "lastfm123"}) {
+    EXPECT_THAT(CheckPasswordStrength("someone", password),
+                ErrorIs(errors::v1::ERROR_CODE_WEAK_PASSWORD))
+        << password;
+  }
+}
+
+TEST(Password, IsRefusedIfItIsOneOfThoseThatEverybodyTries) {
+  // An estimate by patterns takes these for good; people have used them all the same.
+  for (const char* const password :
+       {"q1w2e3r4t5", "4815162342", "qweasdzxc", "1029384756", "123qweasdzxc", "bigpimpin1",
+        "komputer", "Grenouille", "FKTRCFYLH", "qpwoeiruty", "3qdlqb49js", "1q2w3e4r5t6y7u8i9o",
+        "tequiero", "zacefron"}) {
     EXPECT_THAT(CheckPasswordStrength("someone", password),
                 ErrorIs(errors::v1::ERROR_CODE_WEAK_PASSWORD))
         << password;
