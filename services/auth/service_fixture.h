@@ -8,8 +8,11 @@
 #include "common/jwt/testing.h"
 #include "common/rpc/dispatcher.h"
 #include "common/testing/fake_clock.h"
-#include "services/auth/fake_erasers.h"
+#include "services/auth/fake_audit.h"
+#include "services/auth/fake_credential_store.h"
+#include "services/auth/fake_key_trier.h"
 #include "services/auth/fake_store.h"
+#include "services/auth/open_limits.h"
 #include "services/auth/sign_in.h"
 #include "services/auth/testing.h"
 #include "services/auth/tokens.h"
@@ -34,11 +37,14 @@ struct ServiceFixture {
 
   testing::FakeClock clock;
   FakeStore store;
-  FakeErasers erasers;
+  FakeAudit audit{store};
+  FakeCredentialStore credentials{store, audit};
+  FakeKeyTrier key_trier;
   Passwords passwords{PasswordCost{.passes = 1, .memory_bytes = 8192}};
   SignIn sign_in{store, passwords, clock};
-  AccessTokens access_tokens{jwt::NewSigningKey(), clock};
+  AccessTokens access_tokens{{jwt::NewSigningKey()}, clock};
   Vault vault{NewKeyRing({1})};
+  OpenLimits open_limits{clock};
   NoVerifier verifier;
   rpc::Dispatcher dispatcher{{.workers = 1, .queue = 1}, verifier};
 };
