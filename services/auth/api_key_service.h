@@ -5,7 +5,8 @@
 #include "common/base/clock.h"
 #include "common/rpc/call.h"
 #include "playlog/auth/v1/api_key_service.grpc.pb.h"
-#include "services/auth/store.h"
+#include "services/auth/credential_store.h"
+#include "services/auth/key_trier.h"
 #include "services/auth/vault.h"
 
 namespace playlog::rpc {
@@ -14,11 +15,21 @@ class Dispatcher;
 
 namespace playlog::auth {
 
+// What ApiKeyService works with; all of it outlives the service.
+struct ApiKeyServiceParts {
+  CredentialStore& store;
+  const Vault& vault;
+  KeyTrier& trier;
+  Clock& clock;
+  // For what waits while a key is tried, apart from `dispatcher`, which opens the key meanwhile.
+  rpc::Dispatcher& trying_dispatcher;
+  rpc::Dispatcher& dispatcher;
+};
+
 // The users' keys, as api_key_service.proto says.
 class ApiKeyService final : public v1::ApiKeyService::CallbackService {
  public:
-  ApiKeyService(Store& store, const Vault& vault, Clock& clock, rpc::Dispatcher& dispatcher)
-      : store_(store), vault_(vault), clock_(clock), dispatcher_(dispatcher) {}
+  explicit ApiKeyService(const ApiKeyServiceParts& parts) : parts_(parts) {}
 
   grpc::ServerUnaryReactor* StoreApiKey(grpc::CallbackServerContext* context,
                                         const v1::StoreApiKeyRequest* request,
@@ -39,10 +50,10 @@ class ApiKeyService final : public v1::ApiKeyService::CallbackService {
                                                         const v1::DeleteApiKeyRequest& request);
 
  private:
-  Store& store_;
-  const Vault& vault_;
-  Clock& clock_;
-  rpc::Dispatcher& dispatcher_;
+  // Tries a key that has just been stored, and writes down how it fared. Returns its record.
+  KeyRecord Try(const rpc::Call& call, const StoredKey& stored, songs::v1::Source service);
+
+  const ApiKeyServiceParts parts_;
 };
 
 }  // namespace playlog::auth

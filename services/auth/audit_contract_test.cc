@@ -82,7 +82,9 @@ class AuditContract : public ::testing::TestWithParam<BackendKind> {
   std::vector<std::string> RequestsOf(std::int64_t user_id, std::optional<std::int64_t> before,
                                       int limit) {
     std::vector<std::string> requests;
-    for (const AuditEvent& event : *audit_.List(Soon(), user_id, before, limit)) {
+    const auto events = audit_.List(Soon(), user_id, before, limit);
+    EXPECT_THAT(events, IsOk());
+    for (const AuditEvent& event : *events) {
       requests.push_back(event.request_id);
     }
     return requests;

@@ -128,7 +128,9 @@ class CredentialStoreContract : public ::testing::TestWithParam<BackendKind> {
   // What the audit has of a user, newest first.
   std::vector<v1::AuditAction> Audited(std::int64_t user_id) {
     std::vector<v1::AuditAction> actions;
-    for (const AuditEvent& event : *backend_->audit().List(Soon(), user_id, std::nullopt, 100)) {
+    const auto events = backend_->audit().List(Soon(), user_id, std::nullopt, 100);
+    EXPECT_THAT(events, IsOk());
+    for (const AuditEvent& event : *events) {
       actions.push_back(event.action);
     }
     return actions;

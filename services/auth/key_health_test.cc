@@ -150,7 +150,7 @@ TEST(KeyHealth, SaysInWordsWhatToDoUnlessAllIsWell) {
     for (const KeyFacts& key : {sign_in, pasted, lastfm}) {
       const std::string advice = HealthOf(key, kNow).advice;
       EXPECT_EQ(advice.empty(), state == v1::KEY_STATE_OK) << advice;
-      if (!advice.empty()) EXPECT_TRUE(advice.ends_with('.') || advice.ends_with(").")) << advice;
+      EXPECT_TRUE(advice.empty() || advice.ends_with('.')) << advice;
     }
     EXPECT_THAT(HealthOf(lastfm, kNow).advice, Not(HasSubstr("Spotify")));
     EXPECT_THAT(HealthOf(pasted, kNow).advice, Not(HasSubstr("Last.fm")));

@@ -282,7 +282,8 @@ absl::StatusOr<bool> PostgresCredentialStore::DeleteKey(absl::Time deadline, std
   bool deleted = false;
   PLAYLOG_RETURN_IF_ERROR(
       pool_.Run(deadline, Effect::kOnce, [&](Transaction& transaction) -> absl::Status {
-        PLAYLOG_RETURN_IF_ERROR(LockUser(transaction, user_id).status());
+        PLAYLOG_ASSIGN_OR_RETURN(deleted, LockUser(transaction, user_id));
+        if (!deleted) return absl::OkStatus();
         PLAYLOG_ASSIGN_OR_RETURN(const Rows rows,
                                  transaction.Query(kDeleteKey, user_id, service_name));
         deleted = rows.affected() > 0;
