@@ -12,7 +12,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/error.h"
-#include "common/jwt/jwt.h"
 #include "playlog/auth/v1/key_vault_service.pb.h"
 #include "playlog/options/v1/options.pb.h"
 #include "tests/end_to_end/access_rpcs.h"
@@ -153,30 +152,15 @@ class AccessMatrixTest : public EndToEndTest {
     return Member(answer.body, "access");
   }
 
-  // A good token of a user whom nothing else knows.
-  static std::string TokenOfStranger(bool staff) {
-    static std::int64_t id = 1'000'000'000;
-    const auto key = jwt::SigningKey::FromPem(ReadFile(stack().directory() + "/token_key.pem"));
-    EXPECT_TRUE(key.ok());
-    const absl::Time now = absl::FromUnixSeconds(absl::ToUnixSeconds(absl::Now()));
-    ++id;
-    const auto token = key->Sign({.user_id = id,
-                                  .token_id = absl::StrCat("stranger-", id),
-                                  .session_id = id,
-                                  .staff = staff,
-                                  .issued_at = now,
-                                  .expires_at = now + absl::Minutes(10)});
-    EXPECT_TRUE(token.ok());
-    return token.value_or("");
-  }
-
   // `takes_effect`: the call is let in, so that it does what it is for.
   static std::string TextOf(Token token, const MethodDescriptor& rpc, bool takes_effect) {
     if (token == Token::kNone) return "";
     if (token == Token::kGarbage) return "garbage";
     const User& user = users_->at(token);
     // What ends a user or a sign-in gets one that no other cell needs.
-    if (takes_effect && rpc.name() == "DeleteMe") return TokenOfStranger(token == Token::kStaff);
+    if (takes_effect && rpc.name() == "DeleteMe") {
+      return (token == Token::kStaff ? NewStaff() : api().NewUser()).access;
+    }
     if (takes_effect && rpc.name() == "Logout") return SignInAgain(user);
     return user.access;
   }
