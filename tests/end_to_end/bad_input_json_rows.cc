@@ -122,7 +122,8 @@ void AppendRegistrationRows(std::vector<BadRequest>& rows) {
   rows.push_back(Registration("J31", "a password of 900 KB", name,
                               absl::StrCat("\"", std::string(900'000, 'p'), "\""), kInvalidField,
                               "8 to 128 characters"));
-  for (const char* password : {"password1", "iloveyou", "1234567890", "qwertyuiop", "football1"}) {
+  for (const char* password : {"password1", "iloveyou", "1234567890", "qwertyuiop", "football1",
+                               "q1w2e3r4t5", "Komputer"}) {
     rows.push_back(Registration("J33", password, name, absl::StrCat("\"", password, "\""),
                                 "WEAK_PASSWORD", "password"));
   }

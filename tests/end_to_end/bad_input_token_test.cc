@@ -191,6 +191,15 @@ TEST_F(BadTokenTest, T23TheSubjectIsAUsersIdAsText) {
   EXPECT_EQ(api().Get("/users/me/", nobody).status / 100, 4);
 }
 
+TEST_F(BadTokenTest, T25ATokenNamesTheSignInThatItComesFrom) {
+  ExpectRefused(SignPayload(Without("sid")));
+  for (const char* value : {"0", "-1", "\"1\"", "1.5", "null", "9223372036854775808"}) {
+    ExpectRefused(SignPayload(WithNumber("sid", value)));
+  }
+  // Auth looks whose sign-in it is.
+  ExpectRefused(SignPayload(WithNumber("sid", "987654321")));
+}
+
 TEST_F(BadTokenTest, T27TheSizeHasALimit) {
   ExpectRefused(std::string(7000, 'a'));
   ExpectError(GetWith("Authorization: Bearer " + std::string(16 * 1024, 'a')), 431,
