@@ -17,9 +17,9 @@ namespace playlog::auth {
 class Erasers {
  public:
   virtual ~Erasers() = default;
-  // Erases all that the other services hold about the user. OK only if each of them said so;
-  // UNAVAILABLE if one could not be reached: then some may have erased it, and a further try
-  // finishes the work.
+  // Erases all that the other services hold about the user, and lets them refuse what still comes.
+  // Tells each of them, whatever the others say, and is OK only if each has done it; after an error
+  // a further try finishes the work. Takes 14 s at most.
   virtual absl::Status EraseUser(const rpc::Call& call, std::int64_t user_id) = 0;
 };
 
@@ -30,8 +30,7 @@ struct EraserChannels {
   std::shared_ptr<grpc::Channel> song_store;
 };
 
-// The erasers that ask over gRPC: first the ingest services, which bring plays, then the song
-// store.
+// The erasers that ask over gRPC.
 std::unique_ptr<Erasers> MakeErasers(const EraserChannels& channels);
 
 }  // namespace playlog::auth
