@@ -104,9 +104,8 @@ TEST_P(ErasureContractTest, LeavesNothingBehindWhenAnErasureMeetsUpserts) {
     // In the middle of the writers' work, and not before it or after it.
     while (stored_batches < round % 5) std::this_thread::yield();
     EXPECT_THAT(store().MarkErased(round, Soon()), IsOk());
-    absl::StatusOr<std::int64_t> run = 10;
-    while (run.ok() && *run == 10) run = store().Erase(round, 10, Soon());
-    EXPECT_THAT(run, IsOk());
+    // In one run, for a further one would find what this one missed.
+    EXPECT_THAT(store().Erase(round, 1'000'000, Soon()), IsOk());
     EXPECT_EQ(CountPlays(round), 0) << "round " << round;
     erased = true;
     for (std::thread& writer : writers) writer.join();

@@ -3,17 +3,24 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "common/db/pool.h"
 #include "common/testing/matchers.h"
 #include "services/song_store/testing.h"
 
 namespace playlog::song_store {
 namespace {
 
+using ::playlog::testing::ErrorIs;
+using ::playlog::testing::IsOk;
 using ::playlog::testing::IsOkAndHolds;
 using songs::v1::Play;
 using songs::v1::SOURCE_LASTFM;
@@ -131,6 +138,87 @@ TEST(PostgresSongStore, AnswersByTheDeadlineWhenTheServerHangs) {
   const absl::Time limit = absl::Now() + absl::Seconds(5);
   while (!counts.ok() && absl::Now() < limit) counts = fixture.store().Upsert(batch, Soon());
   EXPECT_THAT(counts, IsOkAndHolds(UpsertCounts{.unchanged = 50}));
+}
+
+constexpr db::Statement kAdmit{"test_admit", "SELECT admit_user($1::bigint)"};
+constexpr db::Statement kMark{"test_mark", "SELECT mark_erased($1::bigint)"};
+
+// A transaction of another process that has run one statement about user 1 and is not committed
+// yet.
+class OpenTransaction {
+ public:
+  OpenTransaction(PostgresFixture& fixture, const db::Statement& statement)
+      : pool_(*db::Pool::Create({.url = Secret(fixture.database().url()),
+                                 .schema = "song_store",
+                                 .wait = absl::Seconds(20)})),
+        thread_([this, &statement] {
+          EXPECT_THAT(pool_->Run(Soon(), db::Effect::kOnce,
+                                 [&](db::Transaction& transaction) {
+                                   const absl::Status status =
+                                       transaction.Query(statement, 1).status();
+                                   begun_.Notify();
+                                   committing_.WaitForNotification();
+                                   return status;
+                                 }),
+                      IsOk());
+          if (!begun_.HasBeenNotified()) begun_.Notify();
+        }) {
+    begun_.WaitForNotification();
+  }
+  void Commit() {
+    committing_.Notify();
+    thread_.join();
+  }
+
+ private:
+  absl::Notification begun_;
+  absl::Notification committing_;
+  std::unique_ptr<db::Pool> pool_;
+  std::thread thread_;
+};
+
+// Waits until somebody waits for a user's lock.
+bool AwaitWaiter(PostgresFixture& fixture) {
+  for (const absl::Time end = Soon(); absl::Now() < end;) {
+    if (fixture.database().Execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = "
+                                   "'advisory' AND database = (SELECT oid FROM pg_database WHERE "
+                                   "datname = current_database())") != "0") {
+      return true;
+    }
+  }
+  return false;
+}
+
+TEST(PostgresSongStore, AnErasureWaitsForAnUpsertThatWasAdmitted) {
+  PostgresFixture fixture;
+  OpenTransaction upsert(fixture, kAdmit);
+  std::atomic<bool> marked = false;
+  std::thread erasure([&] {
+    EXPECT_THAT(fixture.store().MarkErased(1, Soon()), IsOk());
+    marked = true;
+  });
+  EXPECT_TRUE(AwaitWaiter(fixture));
+  EXPECT_FALSE(marked);
+  upsert.Commit();
+  erasure.join();
+}
+
+// The statement of the upsert began before the user was erased, so that what it sees of the tables
+// is older than that.
+TEST(PostgresSongStore, AnUpsertThatWaitedForAnErasureStoresNothing) {
+  PostgresFixture fixture;
+  OpenTransaction erasure(fixture, kMark);
+  std::thread upsert([&] {
+    EXPECT_THAT(fixture.store().Upsert(BatchOf(Plays(3), 1, SOURCE_SPOTIFY), Soon()),
+                ErrorIs(errors::v1::ERROR_CODE_NOT_FOUND));
+  });
+  EXPECT_TRUE(AwaitWaiter(fixture));
+  EXPECT_THAT(fixture.store().Upsert(BatchOf(Plays(3), 2, SOURCE_SPOTIFY), Soon()),
+              IsOkAndHolds(UpsertCounts{.inserted = 3}));
+  erasure.Commit();
+  upsert.join();
+  EXPECT_EQ(fixture.database().Execute("SELECT count(*) FROM song_store.plays WHERE user_id = 1"),
+            "0");
 }
 
 }  // namespace
