@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -59,8 +60,10 @@ bool IsOutage(const absl::Status& status) {
 // Opens and stores keys all the time, some 50 a second, as the Spotify ingest does.
 class Load {
  public:
-  Load(std::shared_ptr<grpc::Channel> channel, std::int64_t first_user, int users)
-      : stub_(v1::KeyVaultService::NewStub(channel)), first_user_(first_user), users_(users) {
+  // A channel does not live through a fork of its process, which every start of the program is, so
+  // `connect` makes a new one after each outage.
+  Load(std::function<std::shared_ptr<grpc::Channel>()> connect, std::int64_t first_user, int users)
+      : connect_(std::move(connect)), first_user_(first_user), users_(users) {
     opener_ = std::thread([this] { OpenUntilStopped(); });
     storer_ = std::thread([this] { StoreUntilStopped(); });
   }
@@ -86,6 +89,9 @@ class Load {
  private:
   static constexpr absl::Duration kBetweenCalls = absl::Milliseconds(40);
 
+  std::unique_ptr<v1::KeyVaultService::Stub> NewStub() const {
+    return v1::KeyVaultService::NewStub(connect_());
+  }
   static rpc::Call NewCall() {
     rpc::Call call;
     call.request_id = "rotation";
@@ -93,16 +99,18 @@ class Load {
   }
 
   void OpenUntilStopped() {
+    auto stub = NewStub();
     std::mt19937_64 random(1);
     while (!stop_.WaitForNotificationWithTimeout(kBetweenCalls)) {
       const std::int64_t user_id = first_user_ + static_cast<std::int64_t>(random() % users_);
       v1::OpenKeyRequest request;
       request.set_user_id(user_id);
       request.set_service_name(songs::v1::SOURCE_SPOTIFY);
-      const auto key = rpc::Invoke(*stub_, &v1::KeyVaultService::Stub::OpenKey, NewCall(), request,
+      const auto key = rpc::Invoke(*stub, &v1::KeyVaultService::Stub::OpenKey, NewCall(), request,
                                    absl::Seconds(5));
       if (!key.ok()) {
         CountOutage(key.status());
+        stub = NewStub();
         continue;
       }
       EXPECT_TRUE(key->api_key() == StoredKeyOf(user_id) || key->api_key() == NewKeyOf(user_id))
@@ -112,6 +120,7 @@ class Load {
   }
 
   void StoreUntilStopped() {
+    auto stub = NewStub();
     std::int64_t user_id = first_user_;
     while (!stop_.WaitForNotificationWithTimeout(kBetweenCalls)) {
       v1::SaveTokensRequest request;
@@ -120,10 +129,11 @@ class Load {
       request.set_access_token(NewKeyOf(user_id));
       request.set_refresh_token("refresh");
       request.mutable_expires_at()->set_seconds(2'000'000'000);
-      const auto saved = rpc::Invoke(*stub_, &v1::KeyVaultService::Stub::SaveTokens, NewCall(),
+      const auto saved = rpc::Invoke(*stub, &v1::KeyVaultService::Stub::SaveTokens, NewCall(),
                                      request, absl::Seconds(5));
       if (!saved.ok()) {
         CountOutage(saved.status());
+        stub = NewStub();
         continue;
       }
       ++stored_;
@@ -141,7 +151,7 @@ class Load {
     ++outages_;
   }
 
-  const std::unique_ptr<v1::KeyVaultService::Stub> stub_;
+  const std::function<std::shared_ptr<grpc::Channel>()> connect_;
   const std::int64_t first_user_;
   const int users_;
   std::atomic<int> opened_ = 0;
@@ -213,9 +223,10 @@ class KeyRotationProcessTest : public AuthProcessTest {
     AwaitTrue([&] { return Read("output").find(words) != std::string::npos; });
   }
   std::unique_ptr<Load> StartLoad(std::int64_t first_user, int users) {
+    const std::string tls = authority_.Issue(directory_.path(), "spotify_ingest");
     return std::make_unique<Load>(
-        rpc::Connect("auth", Socket("auth"), authority_.Issue(directory_.path(), "spotify_ingest")),
-        first_user, users);
+        [address = Socket("auth"), tls] { return rpc::Connect("auth", address, tls); }, first_user,
+        users);
   }
   absl::StatusOr<v1::OpenKeyResponse> Open(std::int64_t user_id) {
     v1::OpenKeyRequest request;
