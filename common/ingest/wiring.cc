@@ -45,7 +45,8 @@ struct Wiring::Parts {
         vault(MakeVaultClient(process.Connect("auth", absl::GetFlag(FLAGS_auth_address)), source)),
         sink(MakeSongStoreClient(
             process.Connect("song_store", absl::GetFlag(FLAGS_song_store_address)), source)),
-        fetch_dispatcher({.workers = 32, .queue = 32}, process.token_verifier()),
+        // A burst waits in the queue before any worker has woken up.
+        fetch_dispatcher({.workers = 32, .queue = 64}, process.token_verifier()),
         dispatcher({.workers = 8, .queue = 32}, process.token_verifier()) {}
 
   const std::unique_ptr<db::Pool> pool;
