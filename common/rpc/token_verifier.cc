@@ -16,7 +16,7 @@ constexpr absl::Duration kKeysFreshFor = absl::Seconds(20);
 // A view of the keys that is older than this is not trusted: while auth is away for longer, tokens
 // are refused as UNAVAILABLE rather than accepted unverified (reliability.md TH32).
 constexpr absl::Duration kKeysAgeMax = absl::Seconds(60);
-// The same for revocations, which the gateway, where tokens come in first, polls more often.
+// The same for revocations. A process that polls asks more often.
 constexpr absl::Duration kRevocationsFreshFor = absl::Seconds(5);
 // At most one question a second, however many unknown tokens come in.
 constexpr absl::Duration kBetweenTries = absl::Seconds(1);

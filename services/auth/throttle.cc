@@ -26,7 +26,7 @@ std::string Subject(std::string_view kind, std::string_view value) {
 }  // namespace
 
 std::string NetworkOf(std::string_view address) {
-  const std::string text(address);
+  std::string text(address);
   in6_addr parsed{};
   if (inet_pton(AF_INET6, text.c_str(), &parsed) != 1) return text;
   const auto* const bytes = reinterpret_cast<const char*>(parsed.s6_addr);
