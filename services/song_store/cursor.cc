@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <set>
 #include <utility>
 
 #include "common/base/strings.h"
@@ -12,6 +13,8 @@ namespace playlog::song_store {
 namespace {
 
 constexpr std::size_t kKeyBytesMin = 31;
+// 32 random bytes, also as hexadecimal digits, do not hold fewer different ones by chance.
+constexpr std::size_t kDifferentBytesMin = 8;
 constexpr char kVersion = 1;
 constexpr std::size_t kNumberBytes = 8;
 constexpr std::size_t kPayloadBytes = 1 + 2 * kNumberBytes;  // version, played_at_us, id
@@ -36,6 +39,9 @@ std::int64_t ReadNumber(std::string_view bytes) {
 absl::StatusOr<CursorCodec> CursorCodec::Create(Secret key) {
   if (key.Reveal().size() < kKeyBytesMin) {
     return absl::FailedPreconditionError("the cursor key has less than 32 bytes");
+  }
+  if (std::set<char>(key.Reveal().begin(), key.Reveal().end()).size() < kDifferentBytesMin) {
+    return absl::FailedPreconditionError("the cursor key is too weak: it is not random");
   }
   return CursorCodec(std::move(key));
 }

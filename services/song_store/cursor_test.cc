@@ -17,7 +17,9 @@ using songs::v1::SOURCE_UNSPECIFIED;
 
 constexpr Position kPosition{1'705'329'000'123'456, 42};
 
-CursorCodec Codec(char fill = 'k') { return *CursorCodec::Create(Secret(std::string(32, fill))); }
+CursorCodec Codec(char last = 'k') {
+  return *CursorCodec::Create(Secret("3f9a71c04be852d6f0a17c39e6b4d82" + std::string(1, last)));
+}
 
 TEST(Cursor, ComesBackAsThePositionItWasMadeOf) {
   constexpr std::int64_t max = std::numeric_limits<std::int64_t>::max();
@@ -55,8 +57,10 @@ TEST(Cursor, IsRefusedAtAnyOtherLength) {
   EXPECT_FALSE(Codec().Decode(7, SOURCE_SPOTIFY, std::string(100'000, 'A')).has_value());
 }
 
-TEST(Cursor, NeedsALongKey) {
-  EXPECT_THAT(CursorCodec::Create(Secret(std::string(30, 'k'))).status(),
+TEST(Cursor, NeedsALongAndRandomKey) {
+  EXPECT_THAT(CursorCodec::Create(Secret("3f9a71c04be852d6f0a17c39e6b4d8")).status(),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(CursorCodec::Create(Secret(std::string(64, 'k'))).status(),
               StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 

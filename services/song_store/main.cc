@@ -4,8 +4,6 @@
 #include <string>
 
 #include "absl/flags/flag.h"
-#include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/secret.h"
 #include "common/db/migrate.h"
@@ -20,22 +18,11 @@
 ABSL_FLAG(std::string, cursor_key_file, "",
           "A file with at least 32 random bytes that sign the cursors of pages.");
 
-namespace {
-
-absl::StatusOr<playlog::Secret> ReadFlagFile(const char* flag, const std::string& path) {
-  if (path.empty()) return absl::FailedPreconditionError(absl::StrCat("--", flag, " is not set"));
-  return playlog::ReadSecretFile(path);
-}
-
-}  // namespace
-
 int main(int argc, char** argv) {
   playlog::rpc::Process process("song_store", argc, argv);
-  const playlog::song_store::CursorCodec cursors =
-      process.Require(playlog::song_store::CursorCodec::Create(
-          process.Require(ReadFlagFile("cursor_key_file", absl::GetFlag(FLAGS_cursor_key_file)))));
-  const playlog::Secret database_url =
-      process.Require(ReadFlagFile("database_url_file", absl::GetFlag(FLAGS_database_url_file)));
+  const playlog::song_store::CursorCodec cursors = process.Require(
+      playlog::song_store::CursorCodec::Create(process.ReadSecret("cursor_key_file")));
+  const playlog::Secret database_url = process.ReadSecret("database_url_file");
   process.Require(playlog::db::Migrate({.url = database_url,
                                         .schema = "song_store",
                                         .files = SongStoreMigrations(),
