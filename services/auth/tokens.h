@@ -32,9 +32,9 @@ inline constexpr absl::Duration kRefreshTokenLifetime = absl::Hours(24 * 30);
 // Nothing is kept but the file, so a restart or a crash between any two steps changes nothing.
 // Verifiers trust a list of keys for at most kPublishBeforeSigning and then refuse everything as
 // UNAVAILABLE, so that after step 1 none of them meets a token of a key that it does not know. (In
-// practice the gateway learns of a new key within a second or two, and the other services when they
-// meet its first token.) To shut out a stolen key, replace the whole file at once: every token of
-// the old key ends, and everybody exchanges a refresh token.
+// practice all of them learn of a new key within a second or two.) To shut out a stolen key,
+// replace the whole file at once: every token of the old key ends, and everybody exchanges a
+// refresh token.
 //
 // The metrics that say how far a rotation is, each 1 or 0:
 //   playlog_token_key_listed{kid="..."}   the key is published
