@@ -174,7 +174,8 @@ void KeyRotation::ResealAllOf(std::uint32_t kek_id) {
     all.last_id = batch->last_id;
     if (clock_.Now() - counted_at_ >= kBetweenCountsWhileSealing) ShowCounts();
     if (stop_.WaitForNotificationWithTimeout(kPause)) return;
-    // Sealing on with a primary key that the file no longer names would undo another process's work.
+    // Sealing on with a primary key that the file no longer names would undo another process's
+    // work.
     if (clock_.Now() - read_at_ >= kBetweenRounds) ReadRing();
     if (vault_.ring()->primary() == kek_id) break;
   }
