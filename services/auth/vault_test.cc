@@ -146,7 +146,9 @@ TEST_F(VaultTest, OpensOldRecordsAfterANewKeyBecamePrimary) {
   const Vault before(NewKeyRing({1}));
   const std::string blob = before.Seal(kContext, Secret("old"))->blob;
   const Vault now(NewKeyRing({2, 1}));
-  EXPECT_EQ(now.Open(kContext, blob)->Reveal(), "old");
+  const absl::StatusOr<Secret> opened = now.Open(kContext, blob);
+  ASSERT_THAT(opened, IsOk());
+  EXPECT_EQ(opened->Reveal(), "old");
   EXPECT_EQ(now.Seal(kContext, Secret("new"))->kek_id, 2U);
   EXPECT_THAT(before.Open(kContext, now.Seal(kContext, Secret("new"))->blob), Not(IsOk()));
 }
