@@ -103,8 +103,9 @@ grpc::ServerUnaryReactor* Dispatcher::Unary(grpc::CallbackServerContext* context
         if (status.ok()) {
           status = Guard([&] {
             absl::StatusOr<Response> result = handler(entry.call, *request);
-            if (result.ok()) *response = *std::move(result);
-            return result.status();
+            if (!result.ok()) return result.status();
+            *response = *std::move(result);
+            return absl::OkStatus();
           });
         }
         if (entry.call.alternative_status)
@@ -201,8 +202,9 @@ grpc::ServerWriteReactor<Part>* Dispatcher::Serve(grpc::CallbackServerContext* c
     if (status.ok()) {
       status = Guard([&] {
         auto result = handler(reactor->entry().call, *request);
-        if (result.ok()) stream = *std::move(result);
-        return result.status();
+        if (!result.ok()) return result.status();
+        stream = *std::move(result);
+        return absl::OkStatus();
       });
     }
     if (!status.ok()) return reactor->End(status);

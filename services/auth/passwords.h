@@ -2,6 +2,7 @@
 #define PLAYLOG_SERVICES_AUTH_PASSWORDS_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -13,7 +14,7 @@ namespace playlog::auth {
 
 // What a hash costs: Argon2id with parallelism 1.
 struct PasswordCost {
-  unsigned long long passes = 2;
+  std::uint64_t passes = 2;
   std::size_t memory_bytes = std::size_t{19'456} * 1024;
 };
 

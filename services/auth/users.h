@@ -28,8 +28,8 @@ absl::Status CheckPasswordLength(std::string_view field, std::string_view passwo
 
 // WEAK_PASSWORD if a guesser who knows the name would need fewer than a million guesses, or if the
 // password is, in whatever case, one of the 16,000 or so that everybody tries first
-// (make_common_passwords.sh). Call it after CheckPasswordLength; takes up to some 40 ms of CPU for a
-// long monotonous password.
+// (make_common_passwords.sh). Call it after CheckPasswordLength; takes up to some 40 ms of CPU for
+// a long monotonous password.
 absl::Status CheckPasswordStrength(std::string_view name, std::string_view password);
 
 }  // namespace playlog::auth

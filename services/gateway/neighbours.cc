@@ -67,7 +67,10 @@ std::vector<std::string> Neighbours::Ailing() const {
   std::vector<std::string> ailing;
   const absl::MutexLock lock(&mutex_);
   for (const auto& [name, well] : well_) {
-    if (!well) ailing.push_back(name);
+    // A broken connection shows before the next check does.
+    const bool connected =
+        neighbours_.at(name).channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY;
+    if (!well || !connected) ailing.push_back(name);
   }
   return ailing;
 }

@@ -40,8 +40,8 @@ class Neighbours {
   // The stub that calls of the route's RPC go through.
   grpc::GenericStub& StubOf(const Route& route) const;
 
-  // The names of the neighbours that did not answer the last health check, which is at most some
-  // two seconds old.
+  // The names of the neighbours to which the connection is broken now, or that did not answer the
+  // last health check, which is at most some two seconds old.
   std::vector<std::string> Ailing() const;
 
   // Starts to ask for the neighbours' health every second.
