@@ -253,8 +253,13 @@ TEST_F(CertificatesTest, ANewConnectionShowsTheCallersNewCertificate) {
   EXPECT_TRUE(Await(kTakeUpTime, [&] {
     Impostor impostor;
     const auto server = ServeAsSongStore(stack().TlsDirectoryOf("song_store"), impostor);
-    api().StoredSongs(user);
-    return impostor.certificate() == wanted;
+    // The gateway comes after a pause, so one call alone would seldom reach this server.
+    const auto reached = [&] {
+      api().StoredSongs(user);
+      return impostor.calls() > 0;
+    };
+    return Await(2 * kLongerThanAPause, reached, absl::Milliseconds(100)) &&
+           impostor.certificate() == wanted;
   }));
   stack().Restart("song_store");
   EXPECT_TRUE(stack().AwaitReady(kTakeUpTime));
