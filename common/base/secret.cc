@@ -24,7 +24,11 @@ void Cleanse(std::string& value) {
 
 Secret::Secret(std::string value) : value_(std::move(value)) {}
 
-Secret::Secret(Secret&& other) noexcept : value_(other.value_) { Cleanse(other.value_); }
+// Copied and wiped, since a moved-from string may keep its short text.
+Secret::Secret(Secret&& other) noexcept {
+  value_ = other.value_;
+  Cleanse(other.value_);
+}
 
 Secret& Secret::operator=(const Secret& other) {
   if (this != &other) {

@@ -18,7 +18,7 @@ using playlog::testing::StatusIs;
 class SecretFileTest : public ::testing::Test {
  protected:
   std::string Write(const std::string& contents, mode_t mode) {
-    const std::string path = directory_.path() + "/secret";
+    std::string path = directory_.path() + "/secret";
     std::ofstream(path, std::ios::binary) << contents;
     chmod(path.c_str(), mode);
     return path;

@@ -108,7 +108,7 @@ TEST(Migrate, StopsWaitingForAServerAtASignalToStop) {
   sigemptyset(&stop);
   sigaddset(&stop, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &stop, nullptr);
-  pthread_kill(pthread_self(), SIGTERM);
+  raise(SIGTERM);
   EXPECT_THAT(MigrateOnNoServer(absl::InfiniteFuture()),
               ErrorIs(errors::v1::ERROR_CODE_UNAVAILABLE));
   int taken = 0;

@@ -272,8 +272,9 @@ absl::StatusOr<Rows> Pool::QueryParams(absl::Time deadline, Effect effect,
   PLAYLOG_RETURN_IF_ERROR(
       Repeat(deadline, effect, /*autocommit=*/true, [&](Transaction& transaction) {
         absl::StatusOr<Rows> answer = transaction.QueryParams(statement, params);
-        if (answer.ok()) rows = *std::move(answer);
-        return answer.status();
+        if (!answer.ok()) return answer.status();
+        rows = *std::move(answer);
+        return absl::OkStatus();
       }));
   return rows;
 }

@@ -19,7 +19,6 @@ namespace {
 using ::playlog::testing::ErrorIs;
 using ::playlog::testing::IsOk;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 constexpr Statement kExportNotes{"export_notes", R"sql(
   SELECT (SELECT row_to_json(line)::text FROM (SELECT day, place, said, at) AS line),
