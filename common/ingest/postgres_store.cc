@@ -1,11 +1,9 @@
 #include "common/ingest/postgres_store.h"
 
-#include <openssl/sha.h>
-
-#include <array>
 #include <map>
 #include <string>
 
+#include "common/base/crypto.h"
 #include "common/base/status_macros.h"
 #include "common/db/row_export.h"
 #include "ingest_migrations.h"
@@ -132,9 +130,7 @@ std::string DigestOf(std::string_view source, std::string_view raw) {
   std::string text(source);
   text.push_back('\0');
   text.append(raw);
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  return {digest.begin(), digest.begin() + kDigestBytes};
+  return Sha256(text).substr(0, kDigestBytes);
 }
 
 }  // namespace

@@ -13,9 +13,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/base/crypto.h"
 #include "common/testing/matchers.h"
 #include "services/auth/credential_store.h"
-#include "services/auth/crypto.h"
 #include "services/auth/fake_audit.h"
 #include "services/auth/fake_credential_store.h"
 #include "services/auth/fake_store.h"

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/crypto.h"
 #include "common/testing/matchers.h"
-#include "services/auth/crypto.h"
 
 namespace playlog::auth {
 namespace {

@@ -9,13 +9,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/base/crypto.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 #include "common/base/secret.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
-#include "services/auth/crypto.h"
 
 namespace playlog::auth {
 namespace {

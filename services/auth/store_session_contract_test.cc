@@ -9,9 +9,9 @@
 #include <thread>
 #include <vector>
 
+#include "common/base/crypto.h"
 #include "common/base/error.h"
 #include "common/testing/matchers.h"
-#include "services/auth/crypto.h"
 #include "services/auth/store_contract.h"
 
 namespace playlog::auth::store_contract {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "services/auth/crypto.h"
+#include "common/base/crypto.h"
 
 namespace playlog::auth {
 namespace {

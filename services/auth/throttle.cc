@@ -6,10 +6,10 @@
 #include <cstddef>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/crypto.h"
 #include "common/base/error.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
-#include "services/auth/crypto.h"
 #include "services/auth/users.h"
 
 namespace playlog::auth {

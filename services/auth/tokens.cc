@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "common/base/crypto.h"
 #include "common/base/strings.h"
-#include "services/auth/crypto.h"
 
 namespace playlog::auth {
 namespace {

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "common/base/crypto.h"
 #include "common/base/error.h"
-#include "services/auth/crypto.h"
 
 namespace playlog::auth {
 namespace {

@@ -10,10 +10,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/base/crypto.h"
 #include "common/base/strings.h"
 #include "common/http/url.h"
 #include "common/ingest/json.h"
-#include "services/spotify_ingest/digest.h"
 
 namespace playlog::spotify_ingest {
 namespace {

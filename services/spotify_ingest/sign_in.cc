@@ -1,16 +1,21 @@
 #include "services/spotify_ingest/sign_in.h"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
+#include <cstddef>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
+#include "common/base/crypto.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/ingest/attempts.h"
-#include "services/spotify_ingest/digest.h"
 
 namespace playlog::spotify_ingest {
 namespace {
@@ -18,8 +23,16 @@ namespace {
 using ingest::UpstreamFailure;
 
 constexpr std::size_t kMaxCodeBytes = 2048;
+constexpr std::size_t kTokenBytes = 32;
 // What is kept of the caller's time to store the tokens and to answer.
 constexpr absl::Duration kReserve = absl::Seconds(3);
+
+// A text that nobody can guess, of the length that RFC 7636 asks of a code verifier.
+std::string RandomToken() { return Base64UrlEncode(RandomBytes(kTokenBytes)); }
+
+bool EqualsInConstantTime(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
 
 // RFC 6749, 4.1.2.1.
 SignInEnd EndOfError(const std::string& error) {
@@ -55,12 +68,12 @@ bool IsCode(const std::string& code) {
 }  // namespace
 
 absl::StatusOr<BegunSignIn> SignIns::Begin(const rpc::Call& call, std::int64_t user_id) {
-  const std::string state = RandomText();
-  BegunSignIn begun{.authorize_url = "", .browser = RandomText()};
+  const std::string state = RandomToken();
+  BegunSignIn begun{.authorize_url = "", .browser = RandomToken()};
   const ingest::SignIn sign_in{.state_digest = Sha256(state),
                                .user_id = user_id,
                                .browser_digest = Sha256(begun.browser),
-                               .code_verifier = RandomText(),
+                               .code_verifier = RandomToken(),
                                .begun_at = clock_.Now()};
   PLAYLOG_RETURN_IF_ERROR(store_.AddSignIn(sign_in, ingest::StoreDeadlineOf(call, clock_)));
   begun.authorize_url = accounts_.AuthorizeUrl(state, sign_in.code_verifier);

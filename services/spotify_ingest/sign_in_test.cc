@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_split.h"
+#include "common/base/crypto.h"
 #include "common/base/strings.h"
 #include "common/base/time_format.h"
 #include "common/http/fake_client.h"
@@ -15,7 +16,6 @@
 #include "common/rpc/dispatcher.h"
 #include "common/testing/fake_clock.h"
 #include "common/testing/matchers.h"
-#include "services/spotify_ingest/digest.h"
 #include "services/spotify_ingest/sign_in_service.h"
 
 namespace playlog::spotify_ingest {

@@ -1,11 +1,11 @@
-#ifndef PLAYLOG_SERVICES_AUTH_CRYPTO_H_
-#define PLAYLOG_SERVICES_AUTH_CRYPTO_H_
+#ifndef PLAYLOG_COMMON_BASE_CRYPTO_H_
+#define PLAYLOG_COMMON_BASE_CRYPTO_H_
 
 #include <cstddef>
 #include <string>
 #include <string_view>
 
-namespace playlog::auth {
+namespace playlog {
 
 // Returns bytes that nobody can guess. Without them nothing here is safe, so the process ends if
 // the system gives none.
@@ -14,6 +14,6 @@ std::string RandomBytes(std::size_t size);
 // Returns the 32 bytes of the SHA-256.
 std::string Sha256(std::string_view bytes);
 
-}  // namespace playlog::auth
+}  // namespace playlog
 
-#endif  // PLAYLOG_SERVICES_AUTH_CRYPTO_H_
+#endif  // PLAYLOG_COMMON_BASE_CRYPTO_H_

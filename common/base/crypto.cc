@@ -1,4 +1,4 @@
-#include "services/auth/crypto.h"
+#include "common/base/crypto.h"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -6,7 +6,7 @@
 
 #include <cstdlib>
 
-namespace playlog::auth {
+namespace playlog {
 
 std::string RandomBytes(std::size_t size) {
   std::string bytes(size, '\0');
@@ -24,4 +24,4 @@ std::string Sha256(std::string_view bytes) {
   return digest;
 }
 
-}  // namespace playlog::auth
+}  // namespace playlog
