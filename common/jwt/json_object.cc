@@ -92,8 +92,11 @@ class ObjectHandler {
 
   bool Set(JsonValue value, Error& error) {
     if (depth_ == 0) return Refuse(error);
+    if (depth_ == 2) {
+      Append(std::move(value));
+      return true;
+    }
     if (depth_ == 1) members_[key_] = std::move(value);
-    if (depth_ == 2) Append(std::move(value));
     return true;
   }
 

@@ -95,7 +95,7 @@ TestAuthority::~TestAuthority() = default;
 std::string TestAuthority::Issue(const std::string& parent, const std::string& service) const {
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
-  const std::string directory = parent + "/" + service;
+  std::string directory = parent + "/" + service;
   // Never written twice: gRPC watches these files and ends the process when it reads half of one.
   if (!std::filesystem::exists(directory)) IssueInto(directory, ContentsFor(service));
   return directory;

@@ -30,9 +30,7 @@
 namespace playlog::auth {
 namespace {
 
-using ::playlog::testing::ErrorIs;
 using ::playlog::testing::IsOk;
-using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 

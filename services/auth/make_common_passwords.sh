@@ -6,4 +6,4 @@ set -eu
 {
   sed -n 's/^ *"passwords": "\(.*\)"\.split(.*/\1/p' "$1" | tr ',' '\n'
   gzip -dc "$2"
-} | LC_ALL=C tr 'A-Z' 'a-z' | LC_ALL=C awk 'length($0) >= 8' | LC_ALL=C sort -u
+} | LC_ALL=C tr '[:upper:]' '[:lower:]' | LC_ALL=C awk 'length($0) >= 8' | LC_ALL=C sort -u
