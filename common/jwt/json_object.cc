@@ -92,11 +92,9 @@ class ObjectHandler {
 
   bool Set(JsonValue value, Error& error) {
     if (depth_ == 0) return Refuse(error);
-    if (depth_ == 2) {
-      Append(std::move(value));
-      return true;
-    }
     if (depth_ == 1) members_[key_] = std::move(value);
+    // Only one of the two moves happens; said as `else`, g++ 12 takes the value for uninitialised.
+    if (depth_ == 2) Append(std::move(value));  // NOLINT(bugprone-use-after-move)
     return true;
   }
 
