@@ -42,7 +42,8 @@ Engine::Engine(Source& source, KeyVault& vault, PlaySink& sink, Store& store, Cl
       options_(options),
       renewer_(tools_, options_.renewal) {}
 
-absl::StatusOr<Fetched> Engine::Fetch(const rpc::Call& call, std::int64_t user_id, int limit) {
+absl::StatusOr<Fetched> Engine::Fetch(const rpc::Call& call, std::int64_t user_id, int limit,
+                                      Priority priority) {
   for (;;) {
     mutex_.Lock();
     std::shared_ptr<Flight>& running = flights_[user_id];
@@ -55,7 +56,7 @@ absl::StatusOr<Fetched> Engine::Fetch(const rpc::Call& call, std::int64_t user_i
     flight->callers.push_back(&call);
     if (lead) {
       mutex_.Unlock();
-      return Lead(flight, call, user_id);
+      return Lead(flight, call, user_id, priority);
     }
     const bool done = mutex_.AwaitWithTimeout(absl::Condition(&flight->done),
                                               UpstreamDeadline(call) - tools_.clock.Now());
@@ -81,7 +82,7 @@ int Engine::WaitingCallers(std::int64_t user_id) {
 }
 
 absl::StatusOr<Fetched> Engine::Lead(const std::shared_ptr<Flight>& flight, const rpc::Call& call,
-                                     std::int64_t user_id) {
+                                     std::int64_t user_id, Priority priority) {
   // Whatever happens, those who joined are let go and the next fetch can begin.
   const absl::Cleanup land = [&] {
     const absl::MutexLock lock(&mutex_);
@@ -95,30 +96,50 @@ absl::StatusOr<Fetched> Engine::Lead(const std::shared_ptr<Flight>& flight, cons
     return std::all_of(flight->callers.begin(), flight->callers.end(),
                        [](const rpc::Call* caller) { return caller->IsCancelled(); });
   };
-  absl::StatusOr<Fetched> result = Run(joint, user_id, flight->limit);
+  absl::StatusOr<Fetched> result = Run(joint, user_id, flight->limit, priority);
   flight->result = result;  // Nobody reads it before the flight is done.
   return result;
 }
 
-absl::StatusOr<Fetched> Engine::Run(const rpc::Call& call, std::int64_t user_id, int limit) {
+absl::StatusOr<Fetched> Engine::Run(const rpc::Call& call, std::int64_t user_id, int limit,
+                                    Priority priority) {
+  PLAYLOG_ASSIGN_OR_RETURN(Credential credential, OpenKey(call, user_id));
+  PLAYLOG_ASSIGN_OR_RETURN(Page page,
+                           FetchPage(call, user_id, credential, {.limit = limit}, priority));
+  const bool interactive = priority == Priority::kInteractive;
+  Fetched fetched;
+  fetched.account = credential.account;
+  fetched.items = page.plays.size() + page.rejected.size();
+  PLAYLOG_ASSIGN_OR_RETURN(
+      fetched.counts, StorePage(call, user_id, interactive ? kFetchOrigin : kSyncOrigin, page));
+  ReportSuccess(call, user_id, credential);
+  DropRepeats(page.plays);
+  KeepFirst(page.plays, limit);
+  fetched.plays = std::move(page.plays);
+  return fetched;
+}
+
+absl::StatusOr<Credential> Engine::OpenKey(const rpc::Call& call, std::int64_t user_id) {
   absl::StatusOr<Credential> credential = tools_.vault.Open(call, user_id);
   if (absl::IsNotFound(credential.status())) return KeyMissingError(tools_.source.profile());
   PLAYLOG_RETURN_IF_ERROR(credential.status());
   PLAYLOG_RETURN_IF_ERROR(tools_.source.CheckCredential(*credential));
-  PLAYLOG_ASSIGN_OR_RETURN(Page page, FetchPage(call, user_id, *credential, limit));
+  return credential;
+}
+
+absl::StatusOr<StoreCounts> Engine::StorePage(const rpc::Call& call, std::int64_t user_id,
+                                              std::string_view origin, const Page& page) {
   // Plays that were fetched are stored though everybody has gone: they are the scarce thing.
   rpc::Call storing = call;
   storing.cancelled = nullptr;
   RecordRejected(storing, user_id, page);
-  if (!page.plays.empty()) PLAYLOG_RETURN_IF_ERROR(sink_.Store(storing, user_id, page.plays));
-  ReportSuccess(storing, user_id, *credential);
-  DropRepeats(page.plays);
-  KeepFirst(page.plays, limit);
-  return Fetched{.account = credential->account, .plays = std::move(page.plays)};
+  if (page.plays.empty()) return StoreCounts();
+  return sink_.Store(storing, user_id, origin, page.plays);
 }
 
 absl::StatusOr<Page> Engine::FetchPage(const rpc::Call& call, std::int64_t user_id,
-                                       Credential& credential, int limit) {
+                                       Credential& credential, const Part& part,
+                                       Priority /*priority*/) {
   const absl::Time deadline = UpstreamDeadline(call);
   Attempts attempts(tools_, options_.attempts, call, SubjectOf(user_id, credential), deadline);
   PLAYLOG_RETURN_IF_ERROR(attempts.WaitOutKnownLimit());
@@ -127,7 +148,11 @@ absl::StatusOr<Page> Engine::FetchPage(const rpc::Call& call, std::int64_t user_
     if (call.IsCancelled()) return absl::CancelledError("nobody waits for the fetch any more");
     if (tools_.clock.Now() >= deadline) return TooLateError(tools_.source.profile());
     std::variant<Page, UpstreamFailure> answer =
-        tools_.source.FetchPage(credential, {limit, deadline, call.cancelled});
+        tools_.source.FetchPage(credential, {.limit = part.limit,
+                                             .page = part.page,
+                                             .span = part.span,
+                                             .deadline = deadline,
+                                             .cancelled = call.cancelled});
     if (Page* page = std::get_if<Page>(&answer)) {
       attempts.Count("ok");
       return std::move(*page);
@@ -175,8 +200,8 @@ absl::StatusOr<std::optional<bool>> Engine::TryKey(const rpc::Call& call, std::i
   once.max_tries = 1;
   Attempts attempts(tools_, once, call, SubjectOf(user_id, *credential), deadline);
   if (!attempts.WaitOutKnownLimit().ok() || tools_.clock.Now() >= deadline) return std::nullopt;
-  const std::variant<Page, UpstreamFailure> answer =
-      tools_.source.FetchPage(*credential, {1, deadline, call.cancelled});
+  const std::variant<Page, UpstreamFailure> answer = tools_.source.FetchPage(
+      *credential, {.limit = 1, .deadline = deadline, .cancelled = call.cancelled});
   const UpstreamFailure* failure = std::get_if<UpstreamFailure>(&answer);
   attempts.Count(failure == nullptr ? "ok" : failure->cause);
   if (failure == nullptr) return true;
@@ -191,7 +216,10 @@ void Engine::ReportSuccess(const rpc::Call& call, std::int64_t user_id,
                            const Credential& credential) {
   const bool old = tools_.clock.Now() - credential.last_success_at > options_.report_again;
   if (credential.known_good && !old) return;
-  ReportUse(tools_, call, user_id, credential, KeyUse::kAccepted);
+  // It is told though everybody has gone.
+  rpc::Call reporting = call;
+  reporting.cancelled = nullptr;
+  ReportUse(tools_, reporting, user_id, credential, KeyUse::kAccepted);
 }
 
 void Engine::RecordRejected(const rpc::Call& call, std::int64_t user_id, const Page& page) {

@@ -1,11 +1,13 @@
 #ifndef PLAYLOG_COMMON_INGEST_ENGINE_H_
 #define PLAYLOG_COMMON_INGEST_ENGINE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -38,10 +40,25 @@ struct EngineOptions {
   absl::Duration try_key = absl::Milliseconds(1800);
 };
 
+// Who waits for a fetch.
+enum class Priority {
+  kInteractive,  // A person.
+  kBackground,
+};
+
 // What a fetch brought.
 struct Fetched {
   std::string account;                 // The user's name at the source; may be empty.
   std::vector<songs::v1::Play> plays;  // In the upstream's order, each once; all are stored.
+  std::size_t items = 0;               // What the upstream's page held, usable or not.
+  StoreCounts counts;                  // What storing the whole page changed.
+};
+
+// A page of a part of the history.
+struct Part {
+  int limit = 0;
+  int page = 1;  // Counted from the newest plays of the span.
+  Span span = {};
 };
 
 // Fetches a user's newest plays from a source and stores them: opens the key, renews it if it ends,
@@ -49,9 +66,9 @@ struct Fetched {
 // was rejected, stores the plays, tells the vault how the key fared. It is the one layer that
 // repeats calls to an upstream.
 //
-// Fetches of one user that run at the same time are one fetch: the later callers join it and get
-// its result, so a user's retries are never multiplied. A rate limit is remembered in the store, so
-// that no process calls again for that key too early. Thread-safe; calls block.
+// Fetches of one user's newest plays that run at the same time are one fetch: the later callers
+// join it and get its result, so a user's retries are never multiplied. A rate limit is remembered
+// in the store, so that no process calls again for that key too early. Thread-safe; calls block.
 class Engine {
  public:
   // The arguments live longer than the engine. An empty `random` means a real one.
@@ -62,8 +79,19 @@ class Engine {
   // FAILED_PRECONDITION without a usable key or when the upstream refuses it; RATE_LIMITED with the
   // wait as the upstream gave it; the profile's unavailable_code after the last try;
   // DEADLINE_EXCEEDED when the time is over before. Those of the neighbours pass through.
-  absl::StatusOr<Fetched> Fetch(const rpc::Call& call, std::int64_t user_id, int limit)
+  absl::StatusOr<Fetched> Fetch(const rpc::Call& call, std::int64_t user_id, int limit,
+                                Priority priority = Priority::kInteractive)
       ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // What Fetch is made of, for those who fetch many pages with a key that is opened once. Errors
+  // are those of Fetch.
+  absl::StatusOr<Credential> OpenKey(const rpc::Call& call, std::int64_t user_id);
+  // Brings a page and stores nothing. Changes the credential if it renews it.
+  absl::StatusOr<Page> FetchPage(const rpc::Call& call, std::int64_t user_id,
+                                 Credential& credential, const Part& part, Priority priority);
+  // Records the rejected items of a page and stores its plays, though everybody may have gone.
+  absl::StatusOr<StoreCounts> StorePage(const rpc::Call& call, std::int64_t user_id,
+                                        std::string_view origin, const Page& page);
 
   // Asks the upstream once whether it takes the user's key, within two seconds, and stores nothing.
   // Nothing is returned if that did not come out: no usable answer in time, a rate limit, no key,
@@ -77,11 +105,9 @@ class Engine {
   struct Flight;
 
   absl::StatusOr<Fetched> Lead(const std::shared_ptr<Flight>& flight, const rpc::Call& call,
-                               std::int64_t user_id) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<Fetched> Run(const rpc::Call& call, std::int64_t user_id, int limit);
-  // Changes the credential if it renews it.
-  absl::StatusOr<Page> FetchPage(const rpc::Call& call, std::int64_t user_id,
-                                 Credential& credential, int limit);
+                               std::int64_t user_id, Priority priority) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<Fetched> Run(const rpc::Call& call, std::int64_t user_id, int limit,
+                              Priority priority);
   absl::Status RenewIfEnding(const rpc::Call& call, std::int64_t user_id, absl::Time deadline,
                              Credential& credential);
   void ReportSuccess(const rpc::Call& call, std::int64_t user_id, const Credential& credential);

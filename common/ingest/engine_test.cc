@@ -148,6 +148,29 @@ TEST_F(EngineTest, AnswersEachPlayOnceAndNoMoreThanTheLimit) {
   EXPECT_EQ(fetched->plays[1].title(), "b");
 }
 
+TEST_F(EngineTest, CountsWhatThePageHeldAndWhatWasNewOfIt) {
+  Page page = MakePage({"a", "b"});
+  page.rejected.push_back({"title_missing", "{}"});
+  source_.Add(page);
+  source_.Add(MakePage({"a", "b", "c"}));
+  const absl::StatusOr<Fetched> first = Fetch();
+  ASSERT_THAT(first, IsOk());
+  EXPECT_EQ(first->items, 3u);
+  EXPECT_EQ(first->counts, (StoreCounts{.inserted = 2}));
+  const absl::StatusOr<Fetched> second = Fetch();
+  ASSERT_THAT(second, IsOk());
+  EXPECT_EQ(second->counts, (StoreCounts{.inserted = 1, .unchanged = 2}));
+}
+
+TEST_F(EngineTest, SaysWhetherAPersonOrTheBackgroundBroughtThePlays) {
+  source_.Add(MakePage({"a"}));
+  source_.Add(MakePage({"b"}));
+  ASSERT_THAT(engine_.Fetch(call_, kUser, 50, Priority::kBackground), IsOk());
+  EXPECT_THAT(sink_.origins(kUser), ElementsAre(kSyncOrigin));
+  ASSERT_THAT(Fetch(), IsOk());
+  EXPECT_THAT(sink_.origins(kUser), ElementsAre(kFetchOrigin, kSyncOrigin));
+}
+
 TEST_F(EngineTest, TriesATransientFaultThreeTimesWithGrowingPauses) {
   source_.Add(Fail(kTransient));
   source_.Add(Fail(kTransient));

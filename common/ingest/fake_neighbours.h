@@ -3,6 +3,10 @@
 
 #include <deque>
 #include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -97,16 +101,25 @@ class FakeKeyVault final : public KeyVault {
   std::map<std::int64_t, Credential> credentials_ ABSL_GUARDED_BY(mutex_);
 };
 
-// A PlaySink in memory, which keeps what it is given in the order of arrival.
+// A PlaySink in memory, which keeps what it is given in the order of arrival, and knows which of it
+// was new.
 class FakePlaySink final : public PlaySink {
  public:
-  absl::Status Store(const rpc::Call&, std::int64_t user_id,
-                     const std::vector<songs::v1::Play>& plays) override {
+  absl::StatusOr<StoreCounts> Store(const rpc::Call&, std::int64_t user_id, std::string_view origin,
+                                    const std::vector<songs::v1::Play>& plays) override {
     const absl::MutexLock lock(&mutex_);
     if (!status_.ok()) return status_;
     std::vector<songs::v1::Play>& stored = plays_[user_id];
     stored.insert(stored.end(), plays.begin(), plays.end());
-    return absl::OkStatus();
+    origins_[user_id].emplace(origin);
+    std::set<Key> batch;
+    StoreCounts counts;
+    for (const songs::v1::Play& play : plays) {
+      const Key key{user_id, PlayedAtOf(play), play.title(), play.artist()};
+      if (!batch.insert(key).second) continue;
+      ++(known_.insert(key).second ? counts.inserted : counts.unchanged);
+    }
+    return counts;
   }
   void FailWith(absl::Status status) {
     const absl::MutexLock lock(&mutex_);
@@ -116,11 +129,20 @@ class FakePlaySink final : public PlaySink {
     const absl::MutexLock lock(&mutex_);
     return plays_[user_id];
   }
+  // What brought a user's plays.
+  std::set<std::string> origins(std::int64_t user_id) {
+    const absl::MutexLock lock(&mutex_);
+    return origins_[user_id];
+  }
 
  private:
+  using Key = std::tuple<std::int64_t, absl::Time, std::string, std::string>;
+
   absl::Mutex mutex_;
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
   std::map<std::int64_t, std::vector<songs::v1::Play>> plays_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::int64_t, std::set<std::string>> origins_ ABSL_GUARDED_BY(mutex_);
+  std::set<Key> known_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace playlog::ingest

@@ -2,6 +2,7 @@
 #define PLAYLOG_COMMON_INGEST_NEIGHBOURS_H_
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -45,14 +46,28 @@ class KeyVault {
                                  KeyUse use) = 0;
 };
 
+// What storing plays changed. The three add up to the distinct plays.
+struct StoreCounts {
+  int inserted = 0;
+  int updated = 0;
+  int unchanged = 0;
+  bool operator==(const StoreCounts&) const = default;
+};
+
+// What brings plays, as their provenance says it.
+inline constexpr char kFetchOrigin[] = "fetch";  // A user's own fetch.
+inline constexpr char kSyncOrigin[] = "sync";    // A fetch in the background.
+inline constexpr char kBackfillOrigin[] = "backfill";
+
 // Takes plays in. Thread-safe.
 class PlaySink {
  public:
   virtual ~PlaySink() = default;
   // Stores the plays, each once. After an error some of them may be stored; storing them again
   // does no harm.
-  virtual absl::Status Store(const rpc::Call& call, std::int64_t user_id,
-                             const std::vector<songs::v1::Play>& plays) = 0;
+  virtual absl::StatusOr<StoreCounts> Store(const rpc::Call& call, std::int64_t user_id,
+                                            std::string_view origin,
+                                            const std::vector<songs::v1::Play>& plays) = 0;
 };
 
 }  // namespace playlog::ingest

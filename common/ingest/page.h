@@ -3,6 +3,7 @@
 
 #include <boost/json/value.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,6 +35,8 @@ struct RejectedItem {
 struct Page {
   std::vector<songs::v1::Play> plays;
   std::vector<RejectedItem> rejected;
+  // The plays that the source has in the span that was asked for; unset if it does not tell.
+  std::optional<std::int64_t> total = {};
   int cleared_values = 0;  // Values that were made empty: an address or an id that is not allowed.
 };
 

@@ -49,8 +49,8 @@ std::vector<songs::v1::Play> MakePlays(int count, std::size_t url_bytes) {
 }
 
 TEST(MakeBatches, SplitsByNumberAndBySize) {
-  EXPECT_THAT(MakeBatches(7, songs::v1::SOURCE_SPOTIFY, {}), SizeIs(0));
-  const auto by_number = MakeBatches(7, songs::v1::SOURCE_LASTFM, MakePlays(2001, 1));
+  EXPECT_THAT(MakeBatches(7, songs::v1::SOURCE_SPOTIFY, kFetchOrigin, {}), SizeIs(0));
+  const auto by_number = MakeBatches(7, songs::v1::SOURCE_LASTFM, kSyncOrigin, MakePlays(2001, 1));
   ASSERT_THAT(by_number, SizeIs(3));
   EXPECT_EQ(by_number[0].plays_size(), 1000);
   EXPECT_EQ(by_number[2].plays_size(), 1);
@@ -58,7 +58,8 @@ TEST(MakeBatches, SplitsByNumberAndBySize) {
   EXPECT_EQ(by_number[2].source(), songs::v1::SOURCE_LASTFM);
   EXPECT_EQ(by_number[2].origin(), "fetch");
   int plays = 0;
-  for (const auto& batch : MakeBatches(7, songs::v1::SOURCE_LASTFM, MakePlays(1000, 10'000))) {
+  for (const auto& batch :
+       MakeBatches(7, songs::v1::SOURCE_LASTFM, kFetchOrigin, MakePlays(1000, 10'000))) {
     EXPECT_LT(batch.ByteSizeLong(), 1U << 20);
     plays += batch.plays_size();
   }

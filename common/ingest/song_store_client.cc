@@ -25,12 +25,15 @@ class SongStoreClient final : public PlaySink {
   SongStoreClient(const std::shared_ptr<grpc::ChannelInterface>& channel, songs::v1::Source source)
       : stub_(SongStoreService::NewStub(channel)), source_(source) {}
 
-  absl::Status Store(const rpc::Call& call, std::int64_t user_id,
-                     const std::vector<songs::v1::Play>& plays) override {
-    for (const songs::v1::UpsertSongsRequest& request : MakeBatches(user_id, source_, plays)) {
-      const absl::Status status =
-          rpc::Invoke(*stub_, &SongStoreService::Stub::UpsertSongs, call, request, kTimeout)
-              .status();
+  absl::StatusOr<StoreCounts> Store(const rpc::Call& call, std::int64_t user_id,
+                                    std::string_view origin,
+                                    const std::vector<songs::v1::Play>& plays) override {
+    StoreCounts counts;
+    for (const songs::v1::UpsertSongsRequest& request :
+         MakeBatches(user_id, source_, origin, plays)) {
+      const auto response =
+          rpc::Invoke(*stub_, &SongStoreService::Stub::UpsertSongs, call, request, kTimeout);
+      const absl::Status& status = response.status();
       if (absl::IsInvalidArgument(status)) {
         // The plays were checked here, so a refusal is a bug of ours and not the client's.
         return InternalError(absl::StrCat("the song store refused a batch: ", status.message()));
@@ -38,8 +41,11 @@ class SongStoreClient final : public PlaySink {
       // The user was deleted while its plays were fetched, and its token ended with it.
       if (absl::IsNotFound(status)) return jwt::InvalidTokenError();
       PLAYLOG_RETURN_IF_ERROR(status);
+      counts.inserted += response->inserted();
+      counts.updated += response->updated();
+      counts.unchanged += response->unchanged();
     }
-    return absl::OkStatus();
+    return counts;
   }
 
  private:
@@ -51,6 +57,7 @@ class SongStoreClient final : public PlaySink {
 
 std::vector<songs::v1::UpsertSongsRequest> MakeBatches(std::int64_t user_id,
                                                        songs::v1::Source source,
+                                                       std::string_view origin,
                                                        const std::vector<songs::v1::Play>& plays) {
   std::vector<songs::v1::UpsertSongsRequest> batches;
   std::size_t bytes = 0;
@@ -61,7 +68,7 @@ std::vector<songs::v1::UpsertSongsRequest> MakeBatches(std::int64_t user_id,
       songs::v1::UpsertSongsRequest& batch = batches.emplace_back();
       batch.set_user_id(user_id);
       batch.set_source(source);
-      batch.set_origin("fetch");
+      batch.set_origin(origin.data(), origin.size());
       bytes = 0;
     }
     *batches.back().add_plays() = play;

@@ -69,9 +69,17 @@ struct SourceProfile {
   ErrorCode unavailable_code;
 };
 
+// A part of a history. Both ends are in it, and are whole seconds.
+struct Span {
+  absl::Time from = absl::InfinitePast();
+  absl::Time to = absl::InfiniteFuture();
+};
+
 // What one try asks for.
 struct Question {
-  int limit = 0;  // The number of newest plays.
+  int limit = 0;   // The number of plays of a page.
+  int page = 1;    // Which page, counted from the newest plays of the span.
+  Span span = {};  // A source that tells its newest plays only knows no other span than all.
   absl::Time deadline = absl::InfiniteFuture();
   std::function<bool()> cancelled = {};  // Whether nobody wants the answer any more. May be empty.
 };
