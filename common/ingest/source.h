@@ -67,6 +67,8 @@ struct SourceProfile {
   ErrorCode rejected_code;
   const char* rejected_detail;
   ErrorCode unavailable_code;
+  // Whether the source tells its whole past: pages beyond the first, of any span, and their total.
+  bool tells_past = false;
 };
 
 // A part of a history. Both ends are in it, and are whole seconds.

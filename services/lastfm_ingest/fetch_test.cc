@@ -117,6 +117,27 @@ TEST_F(FetchTest, EncodesWhateverTheUserStored) {
             "&format=json&extended=1&limit=50");
 }
 
+TEST_F(FetchTest, AsksForAPageOfASpan) {
+  const ingest::Credential credential{.key = Secret("k"), .account = "ada"};
+  network_.Add(200, kPage);
+  const auto asked_with = [&](const ingest::Question& question) {
+    const auto answer = source_.FetchPage(credential, question);
+    const auto* page = std::get_if<ingest::Page>(&answer);
+    EXPECT_TRUE(page != nullptr && page->total == 3);
+    const std::string url = network_.requests().back().url;
+    return url.substr(url.find("&limit="));
+  };
+  EXPECT_EQ(asked_with({.limit = 200}), "&limit=200");
+  EXPECT_EQ(asked_with({.limit = 100,
+                        .page = 12,
+                        .span = {.from = absl::FromUnixMillis(1'705'329'000'900),
+                                 .to = absl::FromUnixSeconds(1'705'330'000)}}),
+            "&limit=100&page=12&from=1705329000&to=1705330000");
+  EXPECT_EQ(asked_with({.limit = 1, .span = {.to = absl::FromUnixSeconds(1)}}), "&limit=1&to=1");
+  EXPECT_EQ(asked_with({.limit = 1, .span = {.from = absl::FromUnixSeconds(-5)}}),
+            "&limit=1&from=0");
+}
+
 TEST_F(FetchTest, ChecksTheLimitBeforeTheKey) {
   call_.user_id = 8;
   for (const int limit : {0, -1, 201, 2'147'483'647}) {

@@ -104,6 +104,12 @@ void ReadInto(const json::value& element, absl::Time now, Page& page) {
   if (reason != nullptr) page.rejected.push_back(ingest::Reject(reason, element));
 }
 
+// Old answers have the attributes beside `track`.
+std::optional<std::int64_t> ReadTotal(const json::object& recent_tracks) {
+  const json::object* attributes = FindObject(&recent_tracks, "@attr");
+  return ReadDigits(Find(attributes != nullptr ? attributes : &recent_tracks, "total"));
+}
+
 // No scrobbles: `track` is absent, null or a blank text.
 bool IsNothing(const json::value* track) {
   if (track == nullptr || track->is_null()) return true;
@@ -124,6 +130,7 @@ std::variant<Page, ApiError, NotAnAnswer> ParseRecentTracks(std::string_view bod
   if (recent_tracks == nullptr) return NotAnAnswer{};
   const json::value* track = Find(recent_tracks, "track");
   Page page;
+  page.total = ReadTotal(*recent_tracks);
   if (IsNothing(track)) return page;
   if (track->is_object()) {
     // A page of one entry.

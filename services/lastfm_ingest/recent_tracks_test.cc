@@ -116,6 +116,21 @@ TEST(RecentTracks, ReadsOneEntryAsAnObjectAndFlatAttributes) {
       SizeIs(1));
 }
 
+TEST(RecentTracks, ReadsTheTotalWhereverItIs) {
+  const auto total_of = [](const std::string& members) {
+    return ParseBody(R"({"recenttracks":{"track":[])" + members + "}}").total;
+  };
+  EXPECT_EQ(total_of(R"(,"@attr":{"total":"123456"})"), 123'456);
+  EXPECT_EQ(total_of(R"(,"@attr":{"total":7})"), 7);
+  EXPECT_EQ(total_of(R"(,"@attr":{"total":"0"})"), 0);
+  EXPECT_EQ(total_of(R"(,"total":"9")"), 9);
+  for (const char* none : {"", R"(,"@attr":{})", R"(,"@attr":{},"total":"9")", R"(,"@attr":[])",
+                           R"(,"@attr":{"total":""})", R"(,"@attr":{"total":"-1"})",
+                           R"(,"@attr":{"total":"1e3"})", R"(,"@attr":{"total":null})"}) {
+    EXPECT_EQ(total_of(none), std::nullopt) << none;
+  }
+}
+
 TEST(RecentTracks, ReadsNoEntries) {
   for (const char* body :
        {R"({"recenttracks":{"track":[],"@attr":{"total":"0"}}})",

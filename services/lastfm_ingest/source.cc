@@ -1,6 +1,10 @@
 #include "services/lastfm_ingest/source.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/http/url.h"
@@ -51,6 +55,30 @@ std::variant<ingest::Page, UpstreamFailure> Judge(const http::Response& response
   return UpstreamFailure{.kind = UpstreamFailure::Kind::kTransient, .cause = "not_a_page"};
 }
 
+// Seconds of Unix time; what lies before its beginning is no different from it.
+std::string SecondsOf(absl::Time time) {
+  return absl::StrCat(std::max<std::int64_t>(0, absl::ToUnixSeconds(time)));
+}
+
+std::vector<std::pair<std::string, std::string>> ParametersOf(const ingest::Credential& credential,
+                                                              const ingest::Question& question) {
+  std::vector<std::pair<std::string, std::string>> parameters = {
+      {"method", "user.getrecenttracks"},
+      {"user", credential.account},
+      {"api_key", std::string(credential.key.Reveal())},
+      {"format", "json"},
+      {"extended", "1"},
+      {"limit", absl::StrCat(question.limit)}};
+  if (question.page != 1) parameters.emplace_back("page", absl::StrCat(question.page));
+  if (question.span.from != absl::InfinitePast()) {
+    parameters.emplace_back("from", SecondsOf(question.span.from));
+  }
+  if (question.span.to != absl::InfiniteFuture()) {
+    parameters.emplace_back("to", SecondsOf(question.span.to));
+  }
+  return parameters;
+}
+
 }  // namespace
 
 const ingest::SourceProfile& LastfmSource::profile() const {
@@ -64,6 +92,7 @@ const ingest::SourceProfile& LastfmSource::profile() const {
       .rejected_code = errors::v1::ERROR_CODE_LASTFM_REJECTED,
       .rejected_detail = "Verify credentials are correct",
       .unavailable_code = errors::v1::ERROR_CODE_LASTFM_UNAVAILABLE,
+      .tells_past = true,
   };
   return kProfile;
 }
@@ -78,13 +107,8 @@ std::variant<ingest::Page, UpstreamFailure> LastfmSource::FetchPage(
     const ingest::Credential& credential, const ingest::Question& question) {
   http::Request request;
   // The address holds the key: it is never logged.
-  request.url = absl::StrCat(api_url_, "/2.0/?",
-                             http::MakeQuery({{"method", "user.getrecenttracks"},
-                                              {"user", credential.account},
-                                              {"api_key", std::string(credential.key.Reveal())},
-                                              {"format", "json"},
-                                              {"extended", "1"},
-                                              {"limit", absl::StrCat(question.limit)}}));
+  request.url =
+      absl::StrCat(api_url_, "/2.0/?", http::MakeQuery(ParametersOf(credential, question)));
   request.deadline = question.deadline;
   request.cancelled = question.cancelled;
   const absl::StatusOr<http::Response> response = client_.Get(request);
