@@ -2,15 +2,19 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "common/base/log.h"
 #include "common/base/metrics.h"
+#include "common/base/status_macros.h"
 
 namespace playlog::ingest {
 namespace {
 
 // How often a wait looks whether anybody still wants the result.
 constexpr absl::Duration kWaitSlice = absl::Milliseconds(100);
+// A rate limit of ten seconds is waited out for ten to twelve and a half.
+constexpr double kSpread = 0.25;
 constexpr absl::Duration kStoreTimeout = absl::Seconds(1);
 // A try that ends so shortly before the deadline was ended by it: timers count milliseconds.
 constexpr absl::Duration kDeadlineSlack = absl::Milliseconds(20);
@@ -23,8 +27,50 @@ RateLimitSubject SubjectOf(std::int64_t user_id, const Credential& credential) {
 }
 
 Attempts::Attempts(const Tools& tools, const AttemptsOptions& options, const rpc::Call& call,
-                   RateLimitSubject subject, absl::Time deadline)
-    : tools_(tools), options_(options), call_(call), subject_(subject), deadline_(deadline) {}
+                   std::int64_t user_id, const Credential& credential, Urgency urgency,
+                   absl::Time deadline)
+    : tools_(tools),
+      options_(options),
+      call_(call),
+      user_id_(user_id),
+      subject_(SubjectOf(user_id, credential)),
+      urgency_(std::move(urgency)),
+      deadline_(deadline) {}
+
+absl::StatusOr<std::variant<Page, UpstreamFailure>> Attempts::Ask(const Credential& credential,
+                                                                  Question question) {
+  PLAYLOG_ASSIGN_OR_RETURN(Budget::Place place, TakePlace(credential));
+  question.deadline = deadline_;
+  question.cancelled = call_.cancelled;
+  std::variant<Page, UpstreamFailure> answer = tools_.source.FetchPage(credential, question);
+  const UpstreamFailure* failure = std::get_if<UpstreamFailure>(&answer);
+  place.End(failure == nullptr || failure->answered);
+  Count(failure == nullptr ? "ok" : failure->cause);
+  return answer;
+}
+
+absl::StatusOr<Budget::Place> Attempts::TakePlace(const Credential& credential) {
+  const std::string subject = tools_.source.BudgetSubject(user_id_, credential);
+  for (;;) {
+    PLAYLOG_RETURN_IF_ERROR(CheckStillWanted());
+    PLAYLOG_ASSIGN_OR_RETURN(Budget::Place place,
+                             tools_.budget.Take(call_, subject, user_id_, urgency_, deadline_));
+    // While this one waited, the upstream may have told another to wait.
+    const absl::StatusOr<absl::Duration> limit = KnownLimit();
+    const absl::Status wanted = CheckStillWanted();
+    if (limit.ok() && *limit == absl::ZeroDuration() && wanted.ok()) return place;
+    place.GiveBack();
+    PLAYLOG_RETURN_IF_ERROR(wanted);
+    PLAYLOG_RETURN_IF_ERROR(limit.status());
+    PLAYLOG_RETURN_IF_ERROR(WaitOut(*limit));
+  }
+}
+
+absl::Status Attempts::CheckStillWanted() {
+  if (call_.IsCancelled()) return absl::CancelledError("nobody waits for the fetch any more");
+  if (tools_.clock.Now() >= deadline_) return TooLateError(tools_.source.profile());
+  return absl::OkStatus();
+}
 
 void Attempts::Count(std::string_view outcome) {
   const char* name = tools_.source.profile().name;
@@ -66,23 +112,29 @@ absl::Status Attempts::AfterRateLimit(const UpstreamFailure& failure) {
         {{"request_id", call_.request_id}, {"error", std::string(noted.message())}});
   }
   if (++rate_limits_ >= options_.max_tries) return RateLimitedError(profile, asked);
-  // A little later than asked, so that those who were told the same do not come back at once.
-  const absl::Duration wait = asked + absl::Milliseconds(250) * tools_.random();
-  return Wait(wait) ? absl::OkStatus() : RateLimitedError(profile, asked);
+  return WaitOut(asked);
 }
 
 absl::Status Attempts::WaitOutKnownLimit() {
-  const absl::StatusOr<absl::Time> until =
-      tools_.store.RateLimitedUntil(subject_.user_id, subject_.key_version, StoreDeadline());
-  if (!until.ok()) {
-    // The upstream itself will say if it is too early.
-    Log(Severity::kWarning, "rate_limit_not_read",
-        {{"request_id", call_.request_id}, {"error", std::string(until.status().message())}});
-    return absl::OkStatus();
-  }
-  const absl::Duration left = *until - tools_.clock.Now();
-  if (left <= absl::ZeroDuration() || Wait(left)) return absl::OkStatus();
-  return RateLimitedError(tools_.source.profile(), left);
+  PLAYLOG_ASSIGN_OR_RETURN(const absl::Duration limit, KnownLimit());
+  return limit == absl::ZeroDuration() ? absl::OkStatus() : WaitOut(limit);
+}
+
+absl::StatusOr<absl::Duration> Attempts::KnownLimit() {
+  PLAYLOG_ASSIGN_OR_RETURN(
+      const absl::Time until,
+      tools_.store.RateLimitedUntil(subject_.user_id, subject_.key_version, StoreDeadline()));
+  return std::max(until - tools_.clock.Now(), absl::ZeroDuration());
+}
+
+absl::Status Attempts::WaitOut(absl::Duration limit) {
+  if (Wait(Spread(limit))) return absl::OkStatus();
+  return RateLimitedError(tools_.source.profile(), limit);
+}
+
+absl::Duration Attempts::Spread(absl::Duration limit) {
+  const absl::Duration spare = deadline_ - tools_.clock.Now() - limit;
+  return limit + std::clamp(spare / 2, absl::ZeroDuration(), limit * kSpread) * tools_.random();
 }
 
 bool Attempts::Wait(absl::Duration duration) {

@@ -4,10 +4,13 @@
 #include <cstdint>
 #include <functional>
 #include <string_view>
+#include <variant>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
+#include "common/ingest/budget.h"
 #include "common/ingest/neighbours.h"
 #include "common/ingest/source.h"
 #include "common/ingest/store.h"
@@ -23,6 +26,7 @@ struct Tools {
   Source& source;
   KeyVault& vault;
   Store& store;
+  Budget& budget;
   Clock& clock;
   Random random;
 };
@@ -44,20 +48,25 @@ struct RateLimitSubject {
 // The holder of a key that was pasted in; all the others together (store.h).
 RateLimitSubject SubjectOf(std::int64_t user_id, const Credential& credential);
 
-// The tries of one piece of work at an upstream: decides after each that failed whether there is
-// another, waits until it is time, and remembers rate limits in the store. For one thread.
+// The tries of one piece of work at an upstream: waits before each until the budget and the
+// upstream's own rate limits allow it, decides after each that failed whether there is another, and
+// remembers rate limits in the store. For one thread.
 class Attempts {
  public:
-  // What is referred to lives longer.
+  // What is referred to lives longer. The user's credential may be renewed between the tries.
   Attempts(const Tools& tools, const AttemptsOptions& options, const rpc::Call& call,
-           RateLimitSubject subject, absl::Time deadline);
+           std::int64_t user_id, const Credential& credential, Urgency urgency,
+           absl::Time deadline);
 
   // Waits out a rate limit that is known already, if it ends before the deadline. RATE_LIMITED
-  // with the rest of it if not.
+  // with the rest of it if not; the store's errors.
   absl::Status WaitOutKnownLimit();
 
-  // Counts and logs what came of a try.
-  void Count(std::string_view outcome);
+  // Makes a try as soon as it is allowed, counts it and logs what came of it. Errors, after which
+  // there was no call: RATE_LIMITED if none is allowed before the deadline, DEADLINE_EXCEEDED if
+  // that has passed, CANCELLED when nobody waits any more, and those of the stores.
+  absl::StatusOr<std::variant<Page, UpstreamFailure>> Ask(const Credential& credential,
+                                                          Question question);
 
   // OK to try again, after the wait that it has made; else the client's error: what the profile
   // says for a key that is refused, the profile's unavailable_code after the last try, RATE_LIMITED
@@ -65,7 +74,18 @@ class Attempts {
   absl::Status AfterFailure(const UpstreamFailure& failure);
 
  private:
+  // Takes a place in the budget at a time when no rate limit is known.
+  absl::StatusOr<Budget::Place> TakePlace(const Credential& credential);
+  // OK if a call may begin now.
+  absl::Status CheckStillWanted();
+  // The rest of a rate limit that is known; zero if there is none.
+  absl::StatusOr<absl::Duration> KnownLimit();
+  absl::Status WaitOut(absl::Duration limit);
   absl::Status AfterRateLimit(const UpstreamFailure& failure);
+  void Count(std::string_view outcome);
+  // A little longer than a rate limit of that length, if the time allows, so that those who were
+  // told the same do not come back at once.
+  absl::Duration Spread(absl::Duration limit);
   // Waits unless the wait would end after the deadline, or the callers go away meanwhile.
   bool Wait(absl::Duration duration);
   absl::Time StoreDeadline();
@@ -73,7 +93,9 @@ class Attempts {
   const Tools& tools_;
   const AttemptsOptions& options_;
   const rpc::Call& call_;
+  const std::int64_t user_id_;
   const RateLimitSubject subject_;
+  const Urgency urgency_;
   const absl::Time deadline_;
   int failures_ = 0;
   int rate_limits_ = 0;

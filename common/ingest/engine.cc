@@ -1,6 +1,7 @@
 #include "common/ingest/engine.h"
 
 #include <algorithm>
+#include <atomic>
 #include <string>
 #include <utility>
 #include <variant>
@@ -19,6 +20,14 @@ double RealRandom() {
   return absl::Uniform(generator, 0.0, 1.0);
 }
 
+std::vector<CallLimit> LimitsOf(const Source& source, const EngineOptions& options,
+                                const BudgetStore* budgets) {
+  if (budgets == nullptr) return {};
+  if (options.limits.has_value()) return *options.limits;
+  const std::span<const CallLimit> limits = source.profile().limits;
+  return {limits.begin(), limits.end()};
+}
+
 void KeepFirst(std::vector<songs::v1::Play>& plays, int limit) {
   if (plays.size() > static_cast<std::size_t>(limit)) {
     plays.resize(static_cast<std::size_t>(limit));
@@ -30,16 +39,19 @@ void KeepFirst(std::vector<songs::v1::Play>& plays, int limit) {
 // A fetch that is running and those who wait for it.
 struct Engine::Flight {
   int limit = 0;
+  // Whether a person waits for it, whoever began it.
+  std::atomic<bool> interactive = false;
   std::vector<const rpc::Call*> callers;  // With the one who leads; guarded by the engine's mutex.
   bool done = false;                      // Guarded likewise.
   absl::StatusOr<Fetched> result = InternalError("a fetch ended without a result");
 };
 
 Engine::Engine(Source& source, KeyVault& vault, PlaySink& sink, Store& store, Clock& clock,
-               Random random, EngineOptions options)
-    : tools_{source, vault, store, clock, random ? std::move(random) : Random(RealRandom)},
+               Random random, EngineOptions options, BudgetStore* budgets)
+    : budget_(budgets, source.profile(), LimitsOf(source, options, budgets), clock),
+      tools_{source, vault, store, budget_, clock, random ? std::move(random) : Random(RealRandom)},
       sink_(sink),
-      options_(options),
+      options_(std::move(options)),
       renewer_(tools_, options_.renewal) {}
 
 absl::StatusOr<Fetched> Engine::Fetch(const rpc::Call& call, std::int64_t user_id, int limit,
@@ -54,6 +66,7 @@ absl::StatusOr<Fetched> Engine::Fetch(const rpc::Call& call, std::int64_t user_i
     }
     const std::shared_ptr<Flight> flight = running;
     flight->callers.push_back(&call);
+    if (priority == Priority::kInteractive) flight->interactive = true;
     if (lead) {
       mutex_.Unlock();
       return Lead(flight, call, user_id, priority);
@@ -96,16 +109,19 @@ absl::StatusOr<Fetched> Engine::Lead(const std::shared_ptr<Flight>& flight, cons
     return std::all_of(flight->callers.begin(), flight->callers.end(),
                        [](const rpc::Call* caller) { return caller->IsCancelled(); });
   };
-  absl::StatusOr<Fetched> result = Run(joint, user_id, flight->limit, priority);
+  const Urgency urgency = [flight] {
+    return flight->interactive ? Priority::kInteractive : Priority::kBackground;
+  };
+  absl::StatusOr<Fetched> result = Run(joint, user_id, flight->limit, priority, urgency);
   flight->result = result;  // Nobody reads it before the flight is done.
   return result;
 }
 
 absl::StatusOr<Fetched> Engine::Run(const rpc::Call& call, std::int64_t user_id, int limit,
-                                    Priority priority) {
+                                    Priority priority, const Urgency& urgency) {
   PLAYLOG_ASSIGN_OR_RETURN(Credential credential, OpenKey(call, user_id));
   PLAYLOG_ASSIGN_OR_RETURN(Page page,
-                           FetchPage(call, user_id, credential, {.limit = limit}, priority));
+                           FetchPage(call, user_id, credential, {.limit = limit}, urgency));
   const bool interactive = priority == Priority::kInteractive;
   Fetched fetched;
   fetched.account = credential.account;
@@ -139,26 +155,23 @@ absl::StatusOr<StoreCounts> Engine::StorePage(const rpc::Call& call, std::int64_
 
 absl::StatusOr<Page> Engine::FetchPage(const rpc::Call& call, std::int64_t user_id,
                                        Credential& credential, const Part& part,
-                                       Priority /*priority*/) {
+                                       Priority priority) {
+  return FetchPage(call, user_id, credential, part, [priority] { return priority; });
+}
+
+absl::StatusOr<Page> Engine::FetchPage(const rpc::Call& call, std::int64_t user_id,
+                                       Credential& credential, const Part& part,
+                                       const Urgency& urgency) {
   const absl::Time deadline = UpstreamDeadline(call);
-  Attempts attempts(tools_, options_.attempts, call, SubjectOf(user_id, credential), deadline);
+  Attempts attempts(tools_, options_.attempts, call, user_id, credential, urgency, deadline);
   PLAYLOG_RETURN_IF_ERROR(attempts.WaitOutKnownLimit());
   PLAYLOG_RETURN_IF_ERROR(RenewIfEnding(call, user_id, deadline, credential));
   for (bool renewed = false;;) {
-    if (call.IsCancelled()) return absl::CancelledError("nobody waits for the fetch any more");
-    if (tools_.clock.Now() >= deadline) return TooLateError(tools_.source.profile());
-    std::variant<Page, UpstreamFailure> answer =
-        tools_.source.FetchPage(credential, {.limit = part.limit,
-                                             .page = part.page,
-                                             .span = part.span,
-                                             .deadline = deadline,
-                                             .cancelled = call.cancelled});
-    if (Page* page = std::get_if<Page>(&answer)) {
-      attempts.Count("ok");
-      return std::move(*page);
-    }
+    PLAYLOG_ASSIGN_OR_RETURN(
+        auto answer,
+        attempts.Ask(credential, {.limit = part.limit, .page = part.page, .span = part.span}));
+    if (Page* page = std::get_if<Page>(&answer)) return std::move(*page);
     const UpstreamFailure& failure = std::get<UpstreamFailure>(answer);
-    attempts.Count(failure.cause);
     const bool ended = failure.kind == UpstreamFailure::Kind::kKeyEnded;
     if (ended && credential.IsRenewable() && !std::exchange(renewed, true)) {
       PLAYLOG_ASSIGN_OR_RETURN(credential, renewer_.Renew(call, user_id, credential, deadline));
@@ -198,18 +211,23 @@ absl::StatusOr<std::optional<bool>> Engine::TryKey(const rpc::Call& call, std::i
   if (!tools_.source.CheckCredential(*credential).ok()) return std::nullopt;
   AttemptsOptions once = options_.attempts;
   once.max_tries = 1;
-  Attempts attempts(tools_, once, call, SubjectOf(user_id, *credential), deadline);
-  if (!attempts.WaitOutKnownLimit().ok() || tools_.clock.Now() >= deadline) return std::nullopt;
-  const std::variant<Page, UpstreamFailure> answer = tools_.source.FetchPage(
-      *credential, {.limit = 1, .deadline = deadline, .cancelled = call.cancelled});
-  const UpstreamFailure* failure = std::get_if<UpstreamFailure>(&answer);
-  attempts.Count(failure == nullptr ? "ok" : failure->cause);
+  const Urgency urgency = [] { return Priority::kInteractive; };
+  Attempts attempts(tools_, once, call, user_id, *credential, urgency, deadline);
+  if (!attempts.WaitOutKnownLimit().ok()) return std::nullopt;
+  const auto answer = attempts.Ask(*credential, {.limit = 1});
+  if (!answer.ok()) return std::nullopt;
+  const UpstreamFailure* failure = std::get_if<UpstreamFailure>(&*answer);
   if (failure == nullptr) return true;
   if (failure->kind == UpstreamFailure::Kind::kRejected) return false;
   if (failure->kind == UpstreamFailure::Kind::kKeyEnded && !credential->IsRenewable()) return false;
   // There is no other try; but a rate limit is remembered.
   static_cast<void>(attempts.AfterFailure(*failure));
   return std::nullopt;
+}
+
+absl::StatusOr<std::vector<LimitUse>> Engine::UseOfLimits(const rpc::Call& call,
+                                                          std::int64_t user_id) {
+  return budget_.Use(user_id, StoreDeadlineOf(call, tools_.clock));
 }
 
 void Engine::ReportSuccess(const rpc::Call& call, std::int64_t user_id,

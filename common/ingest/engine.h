@@ -15,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/base/clock.h"
 #include "common/ingest/attempts.h"
+#include "common/ingest/budget.h"
 #include "common/ingest/neighbours.h"
 #include "common/ingest/renewal.h"
 #include "common/ingest/source.h"
@@ -38,12 +39,8 @@ struct EngineOptions {
   absl::Duration report_again = absl::Minutes(5);
   // The longest try of a key that was just stored.
   absl::Duration try_key = absl::Milliseconds(1800);
-};
-
-// Who waits for a fetch.
-enum class Priority {
-  kInteractive,  // A person.
-  kBackground,
+  // In place of the limits of the source's profile.
+  std::optional<std::vector<CallLimit>> limits = {};
 };
 
 // What a fetch brought.
@@ -71,9 +68,10 @@ struct Part {
 // in the store, so that no process calls again for that key too early. Thread-safe; calls block.
 class Engine {
  public:
-  // The arguments live longer than the engine. An empty `random` means a real one.
+  // The arguments live longer than the engine. An empty `random` means a real one. Without
+  // `budgets` the source's limits are not kept, as in the tests of other things.
   Engine(Source& source, KeyVault& vault, PlaySink& sink, Store& store, Clock& clock,
-         Random random = {}, EngineOptions options = {});
+         Random random = {}, EngineOptions options = {}, BudgetStore* budgets = nullptr);
 
   // Brings at most `limit` plays, 1 to 1000. Errors, with the texts of the source's profile:
   // FAILED_PRECONDITION without a usable key or when the upstream refuses it; RATE_LIMITED with the
@@ -98,6 +96,9 @@ class Engine {
   // or a key that only a renewal could tell about. Errors are the vault's.
   absl::StatusOr<std::optional<bool>> TryKey(const rpc::Call& call, std::int64_t user_id);
 
+  // Returns what is used of the source's limits that bind the user (Budget::Use).
+  absl::StatusOr<std::vector<LimitUse>> UseOfLimits(const rpc::Call& call, std::int64_t user_id);
+
   // The callers that share the fetch of a user that is running now.
   int WaitingCallers(std::int64_t user_id) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -107,13 +108,16 @@ class Engine {
   absl::StatusOr<Fetched> Lead(const std::shared_ptr<Flight>& flight, const rpc::Call& call,
                                std::int64_t user_id, Priority priority) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<Fetched> Run(const rpc::Call& call, std::int64_t user_id, int limit,
-                              Priority priority);
+                              Priority priority, const Urgency& urgency);
+  absl::StatusOr<Page> FetchPage(const rpc::Call& call, std::int64_t user_id,
+                                 Credential& credential, const Part& part, const Urgency& urgency);
   absl::Status RenewIfEnding(const rpc::Call& call, std::int64_t user_id, absl::Time deadline,
                              Credential& credential);
   void ReportSuccess(const rpc::Call& call, std::int64_t user_id, const Credential& credential);
   void RecordRejected(const rpc::Call& call, std::int64_t user_id, const Page& page);
   absl::Time UpstreamDeadline(const rpc::Call& call);
 
+  Budget budget_;
   const Tools tools_;
   PlaySink& sink_;
   const EngineOptions options_;

@@ -3,9 +3,11 @@
 #include <map>
 #include <string>
 
+#include "absl/time/clock.h"
 #include "common/base/crypto.h"
 #include "common/base/status_macros.h"
 #include "common/db/row_export.h"
+#include "common/ingest/source.h"
 #include "ingest_migrations.h"
 
 namespace playlog::ingest {
@@ -32,7 +34,7 @@ constexpr db::Statement kTrimRejected{"trim_rejected_items", R"sql(
 
 constexpr db::Statement kNoteRateLimit{"note_rate_limit", R"sql(
   INSERT INTO rate_limits AS known (user_id, key_version, limited_until)
-  VALUES ($1::bigint, $2::bigint, $3::timestamptz)
+  VALUES ($1::bigint, $2::bigint, clock_timestamp() + $3::bigint * interval '1 microsecond')
   ON CONFLICT (user_id) DO UPDATE SET
     key_version = EXCLUDED.key_version,
     limited_until = CASE WHEN known.key_version = EXCLUDED.key_version
@@ -41,7 +43,8 @@ constexpr db::Statement kNoteRateLimit{"note_rate_limit", R"sql(
 )sql"};
 
 constexpr db::Statement kFindRateLimit{"find_rate_limit", R"sql(
-  SELECT limited_until FROM rate_limits
+  SELECT (extract(epoch FROM limited_until - clock_timestamp()) * 1000000)::bigint
+  FROM rate_limits
   WHERE user_id = $1::bigint AND key_version = $2::bigint
 )sql"};
 
@@ -94,6 +97,19 @@ constexpr db::Statement kEraseSignIns{"erase_sign_ins", R"sql(
   DELETE FROM sign_ins WHERE user_id = $1::bigint
 )sql"};
 
+// The places of a budget that the user has alone, and those that others count on.
+constexpr db::Statement kEraseOwnPlaces{"erase_budget_places", R"sql(
+  DELETE FROM budget_places WHERE user_id = $1::bigint AND subject = $2::bytea
+)sql"};
+
+constexpr db::Statement kErasePlaceholders{"erase_budget_users", R"sql(
+  UPDATE budget_places SET user_id = NULL WHERE user_id = $1::bigint
+)sql"};
+
+constexpr db::Statement kEraseWaiters{"erase_budget_waiters", R"sql(
+  DELETE FROM budget_waiters WHERE user_id = $1::bigint
+)sql"};
+
 constexpr db::Statement kExportRejected{"export_rejected_items", R"sql(
   SELECT (SELECT row_to_json(line)::text FROM (SELECT source, reason, raw, rejected_at) AS line),
     rejected_items.digest::text
@@ -121,10 +137,26 @@ constexpr db::Statement kExportRenewals{"export_renewals", R"sql(
   FROM renewals WHERE user_id = $1::bigint AND ($2::text[])[1] IS NULL LIMIT $3::bigint
 )sql"};
 
-constexpr db::ExportedTable kExportedTables[] = {{"rejected_items", kExportRejected},
-                                                 {"rate_limits", kExportRateLimits},
-                                                 {"sign_ins", kExportSignIns},
-                                                 {"renewals", kExportRenewals}};
+constexpr db::Statement kExportPlaces{"export_budget_places", R"sql(
+  SELECT (SELECT row_to_json(line)::text FROM (SELECT taken_at, ends_at) AS line),
+    budget_places.name::text
+  FROM budget_places
+  WHERE user_id = $1::bigint AND budget_places.name > coalesce(($2::text[])[1], '')::bytea
+  ORDER BY budget_places.name LIMIT $3::bigint
+)sql"};
+
+constexpr db::Statement kExportWaiters{"export_budget_waiters", R"sql(
+  SELECT (SELECT row_to_json(line)::text FROM (SELECT interactive, since) AS line),
+    budget_waiters.name::text
+  FROM budget_waiters
+  WHERE user_id = $1::bigint AND budget_waiters.name > coalesce(($2::text[])[1], '')::bytea
+  ORDER BY budget_waiters.name LIMIT $3::bigint
+)sql"};
+
+constexpr db::ExportedTable kExportedTables[] = {
+    {"rejected_items", kExportRejected}, {"rate_limits", kExportRateLimits},
+    {"sign_ins", kExportSignIns},        {"renewals", kExportRenewals},
+    {"budget_places", kExportPlaces},    {"budget_waiters", kExportWaiters}};
 
 std::string DigestOf(std::string_view source, std::string_view raw) {
   std::string text(source);
@@ -165,7 +197,9 @@ absl::Status PostgresStore::RecordRejected(std::int64_t user_id, std::string_vie
 
 absl::Status PostgresStore::NoteRateLimit(std::int64_t user_id, std::int64_t key_version,
                                           absl::Time until, absl::Time deadline) {
-  return pool_.Query(deadline, db::Effect::kIdempotent, kNoteRateLimit, user_id, key_version, until)
+  return pool_
+      .Query(deadline, db::Effect::kIdempotent, kNoteRateLimit, user_id, key_version,
+             absl::ToInt64Microseconds(until - absl::Now()))
       .status();
 }
 
@@ -174,7 +208,7 @@ absl::StatusOr<absl::Time> PostgresStore::RateLimitedUntil(std::int64_t user_id,
                                                            absl::Time deadline) {
   PLAYLOG_ASSIGN_OR_RETURN(const db::Rows rows, pool_.Query(deadline, db::Effect::kIdempotent,
                                                             kFindRateLimit, user_id, key_version));
-  return rows.empty() ? absl::InfinitePast() : rows[0].Time(0);
+  return rows.empty() ? absl::InfinitePast() : absl::Now() + absl::Microseconds(rows[0].Int64(0));
 }
 
 absl::StatusOr<bool> PostgresStore::ClaimRenewal(std::int64_t user_id, std::string_view holder,
@@ -223,9 +257,13 @@ absl::StatusOr<std::int64_t> PostgresStore::EraseUser(std::int64_t user_id, absl
   std::size_t erased = 0;
   PLAYLOG_RETURN_IF_ERROR(
       pool_.Run(deadline, db::Effect::kIdempotent, [&](db::Transaction& transaction) {
-        erased = 0;
+        PLAYLOG_ASSIGN_OR_RETURN(
+            const db::Rows places,
+            transaction.Query(kEraseOwnPlaces, user_id, db::Bytes{UserSubject(user_id)}));
+        erased = places.affected();
         for (const db::Statement* statement :
-             {&kEraseRejected, &kEraseRateLimits, &kEraseRenewals, &kEraseSignIns}) {
+             {&kEraseRejected, &kEraseRateLimits, &kEraseRenewals, &kEraseSignIns,
+              &kErasePlaceholders, &kEraseWaiters}) {
           PLAYLOG_ASSIGN_OR_RETURN(const db::Rows rows, transaction.Query(*statement, user_id));
           erased += rows.affected();
         }

@@ -19,6 +19,12 @@ std::variant<RenewedKey, UpstreamFailure> Source::Renew(const Secret&, const Que
   return UpstreamFailure{.kind = UpstreamFailure::Kind::kUnusable, .cause = "not_renewable"};
 }
 
+std::string Source::BudgetSubject(std::int64_t user_id, const Credential&) const {
+  return UserSubject(user_id);
+}
+
+std::string UserSubject(std::int64_t user_id) { return absl::StrCat("user ", user_id); }
+
 std::optional<absl::Duration> ReadRetryAfter(const http::Response& response) {
   const std::vector<std::string_view> values = response.HeaderValues("retry-after");
   if (values.size() != 1 || values[0].empty() || values[0].size() > 9) return std::nullopt;
@@ -33,7 +39,8 @@ UpstreamFailure FailureWithoutAnswer(const absl::Status& status) {
   const http::Failure failure = http::FailureOf(status);
   return {.kind = failure == http::Failure::kRefused ? UpstreamFailure::Kind::kUnusable
                                                      : UpstreamFailure::Kind::kTransient,
-          .cause = std::string(http::NameOf(failure))};
+          .cause = std::string(http::NameOf(failure)),
+          .answered = false};
 }
 
 UpstreamFailure FailureOfStatus(const http::Response& response) {

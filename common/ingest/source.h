@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 
@@ -12,6 +13,7 @@
 #include "common/base/error.h"
 #include "common/base/secret.h"
 #include "common/http/client.h"
+#include "common/ingest/call_limit.h"
 #include "common/ingest/page.h"
 #include "playlog/songs/v1/song.pb.h"
 
@@ -54,9 +56,11 @@ struct UpstreamFailure {
   std::string cause;  // For logs and metrics, from a small set: `http_503`, `timeout`.
   // How long the upstream asks to wait, if it says so in a usable way.
   std::optional<absl::Duration> retry_after = {};
+  // Whether the upstream has answered, so that the request is surely not under way any more.
+  bool answered = true;
 };
 
-// What a source's errors say. The texts reach clients as they are.
+// What a source's errors say, and how often it may be called. The texts reach clients as they are.
 struct SourceProfile {
   songs::v1::Source source;
   const char* name;  // In metrics and in the table of rejected items.
@@ -69,6 +73,8 @@ struct SourceProfile {
   ErrorCode unavailable_code;
   // Whether the source tells its whole past: pages beyond the first, of any span, and their total.
   bool tells_past = false;
+  // How many calls the upstream takes from one subject (Source::BudgetSubject).
+  std::span<const CallLimit> limits = {};
 };
 
 // A part of a history. Both ends are in it, and are whole seconds.
@@ -94,6 +100,9 @@ class Source {
   virtual const SourceProfile& profile() const = 0;
   // Whether the credential has what a fetch needs; the error is the client's.
   virtual absl::Status CheckCredential(const Credential& credential) const = 0;
+  // Whom the upstream counts a call with the credential for: a name of at most 64 bytes that holds
+  // no secret. Each user alone, unless the source knows better.
+  virtual std::string BudgetSubject(std::int64_t user_id, const Credential& credential) const;
   // Asks once. Returns at the deadline at the latest.
   virtual std::variant<Page, UpstreamFailure> FetchPage(const Credential& credential,
                                                         const Question& question) = 0;
@@ -103,6 +112,9 @@ class Source {
   virtual std::variant<RenewedKey, UpstreamFailure> Renew(const Secret& refresh_token,
                                                           const Question& question);
 };
+
+// The subject of a budget that a user has alone.
+std::string UserSubject(std::int64_t user_id);
 
 // The wait that an answer asks for: one Retry-After field of whole seconds from 1 to 30 days.
 // Nothing for anything else: absent, twice, a date, zero, a sign, a fraction.

@@ -45,7 +45,8 @@ class Store {
                                       std::span<const RejectedItem> items, absl::Time at,
                                       absl::Time deadline) = 0;
   // Notes that the upstream wants no call with this version of the user's key before `until`. The
-  // latest time of a version counts; another version starts afresh.
+  // latest time of a version counts; another version starts afresh. Times are the caller's, and are
+  // kept by the store's own clock: replicas whose clocks differ agree on how long is left.
   virtual absl::Status NoteRateLimit(std::int64_t user_id, std::int64_t key_version,
                                      absl::Time until, absl::Time deadline) = 0;
   // Returns that time, or the infinite past if there is none.
@@ -68,8 +69,8 @@ class Store {
   // Erases all about a user and returns the number of rows. Nothing of the user is ever kept again:
   // what another call is writing is erased too, and what comes later is dropped without an error.
   virtual absl::StatusOr<std::int64_t> EraseUser(std::int64_t user_id, absl::Time deadline) = 0;
-  // Gives out a user's `rejected_items`, `rate_limits`, `sign_ins` and `renewals`, but for secrets.
-  // It does not outlive the store.
+  // Gives out a user's `rejected_items`, `rate_limits`, `sign_ins`, `renewals` and what is kept
+  // of budgets, but for secrets. It does not outlive the store.
   virtual std::unique_ptr<RowExport> Export(std::int64_t user_id) = 0;
 };
 

@@ -1,16 +1,21 @@
 #include "common/ingest/wiring.h"
 
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/clock.h"
 #include "common/base/secret.h"
 #include "common/db/migrate.h"
 #include "common/db/pool.h"
 #include "common/http/curl_client.h"
+#include "common/ingest/call_limit.h"
 #include "common/ingest/ingest_service.h"
+#include "common/ingest/postgres_budget_store.h"
 #include "common/ingest/postgres_store.h"
 #include "common/ingest/song_store_client.h"
 #include "common/ingest/vault_client.h"
@@ -19,9 +24,23 @@
 
 ABSL_FLAG(std::string, song_store_address, "",
           "Where the song store is: unix:/path or dns:///host:port.");
+ABSL_FLAG(std::string, budgets, "",
+          "How many calls the source's API takes within any span of some seconds, in place of what "
+          "is known of it: calls/seconds, separated by commas.");
 
 namespace playlog::ingest {
 namespace {
+
+// Nothing if the operator says nothing.
+std::optional<std::vector<CallLimit>> ReadLimits(rpc::Process& process) {
+  const std::string text = absl::GetFlag(FLAGS_budgets);
+  if (text.empty()) return std::nullopt;
+  absl::StatusOr<std::vector<CallLimit>> limits = ParseCallLimits(text);
+  if (limits.ok()) return *std::move(limits);
+  process.Require(
+      absl::FailedPreconditionError(absl::StrCat("--budgets ", limits.status().message())));
+  return std::nullopt;
+}
 
 // A supervisor starts the process again if PostgreSQL is away for longer.
 constexpr absl::Duration kMigrationTime = absl::Minutes(1);
@@ -40,8 +59,10 @@ std::unique_ptr<db::Pool> OpenPool(rpc::Process& process) {
 // In the order of their making.
 struct Wiring::Parts {
   Parts(rpc::Process& process, songs::v1::Source source)
-      : pool(OpenPool(process)),
+      : limits(ReadLimits(process)),
+        pool(OpenPool(process)),
         store(*pool),
+        budgets(*pool),
         vault(MakeVaultClient(process.Connect("auth", absl::GetFlag(FLAGS_auth_address)), source)),
         sink(MakeSongStoreClient(
             process.Connect("song_store", absl::GetFlag(FLAGS_song_store_address)), source)),
@@ -49,8 +70,10 @@ struct Wiring::Parts {
         fetch_dispatcher({.workers = 32, .queue = 64}, process.token_verifier()),
         dispatcher({.workers = 8, .queue = 32}, process.token_verifier()) {}
 
+  const std::optional<std::vector<CallLimit>> limits;
   const std::unique_ptr<db::Pool> pool;
   PostgresStore store;
+  PostgresBudgetStore budgets;
   const std::unique_ptr<KeyVault> vault;
   const std::unique_ptr<PlaySink> sink;
   http::CurlClient http_client;
@@ -70,8 +93,10 @@ rpc::Dispatcher& Wiring::fetch_dispatcher() { return parts_->fetch_dispatcher; }
 rpc::Dispatcher& Wiring::dispatcher() { return parts_->dispatcher; }
 
 std::unique_ptr<Engine> Wiring::MakeEngine(Source& source) {
+  EngineOptions options;
+  options.limits = parts_->limits;
   return std::make_unique<Engine>(source, *parts_->vault, *parts_->sink, parts_->store,
-                                  Clock::System());
+                                  Clock::System(), Random(), std::move(options), &parts_->budgets);
 }
 
 int Wiring::Serve(Engine& engine, std::vector<grpc::Service*> services) {

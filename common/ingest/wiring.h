@@ -23,8 +23,8 @@ namespace playlog::ingest {
 
 // What every ingest service is built from, so that a main() only adds what its source needs: the
 // store in the service's own schema, the neighbours, the way out, and the dispatchers. Its flags
-// are
-// --song_store_address and those of rpc::Process. Made in main() before the parts that use it.
+// are --song_store_address, --budgets and those of rpc::Process. Made in main() before the parts
+// that use it.
 class Wiring {
  public:
   // Brings the schema up to date first. Whatever is wrong ends the process as Process::Require

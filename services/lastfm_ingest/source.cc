@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/crypto.h"
 #include "common/http/url.h"
 #include "services/lastfm_ingest/recent_tracks.h"
 
@@ -14,6 +15,11 @@ namespace playlog::lastfm_ingest {
 namespace {
 
 using ingest::UpstreamFailure;
+
+// Five requests a second on an average over five minutes were the terms once, and no newer number
+// is known: we stay below it in every minute too.
+constexpr ingest::CallLimit kLimits[] = {{.calls = 5, .window = absl::Seconds(1)},
+                                         {.calls = 300, .window = absl::Minutes(1)}};
 
 UpstreamFailure FailureOfError(int code, const http::Response& response) {
   UpstreamFailure failure{.kind = UpstreamFailure::Kind::kUnusable,
@@ -93,6 +99,7 @@ const ingest::SourceProfile& LastfmSource::profile() const {
       .rejected_detail = "Verify credentials are correct",
       .unavailable_code = errors::v1::ERROR_CODE_LASTFM_UNAVAILABLE,
       .tells_past = true,
+      .limits = kLimits,
   };
   return kProfile;
 }
@@ -101,6 +108,10 @@ absl::Status LastfmSource::CheckCredential(const ingest::Credential& credential)
   if (!credential.account.empty()) return absl::OkStatus();
   return Error(errors::v1::ERROR_CODE_LASTFM_USERNAME_MISSING, "No Last.fm username found",
                "Update Last.fm API key with username");
+}
+
+std::string LastfmSource::BudgetSubject(std::int64_t, const ingest::Credential& credential) const {
+  return Sha256(credential.key.Reveal());
 }
 
 std::variant<ingest::Page, UpstreamFailure> LastfmSource::FetchPage(

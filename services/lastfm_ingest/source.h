@@ -1,6 +1,7 @@
 #ifndef PLAYLOG_SERVICES_LASTFM_INGEST_SOURCE_H_
 #define PLAYLOG_SERVICES_LASTFM_INGEST_SOURCE_H_
 
+#include <cstdint>
 #include <string>
 
 #include "common/base/clock.h"
@@ -19,6 +20,9 @@ class LastfmSource final : public ingest::Source {
   const ingest::SourceProfile& profile() const override;
   // LASTFM_USERNAME_MISSING without an account.
   absl::Status CheckCredential(const ingest::Credential& credential) const override;
+  // A digest of the API key, which several users may share.
+  std::string BudgetSubject(std::int64_t user_id,
+                            const ingest::Credential& credential) const override;
   std::variant<ingest::Page, ingest::UpstreamFailure> FetchPage(
       const ingest::Credential& credential, const ingest::Question& question) override;
 

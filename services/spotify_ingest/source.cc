@@ -15,6 +15,10 @@ using ingest::UpstreamFailure;
 
 constexpr int kNoContent = 204;
 
+// Per user, well below what makes Spotify answer with a rate limit: that one is for all users of
+// our client id together, and Retry-After teaches it.
+constexpr ingest::CallLimit kLimits[] = {{.calls = 100, .window = absl::Hours(1)}};
+
 // A renewed token helps against an old one and against one that was revoked, but not where the user
 // never gave the permission.
 UpstreamFailure JudgeUnauthorized(const http::Response& response) {
@@ -59,6 +63,7 @@ const ingest::SourceProfile& SpotifySource::profile() const {
       .rejected_code = errors::v1::ERROR_CODE_SPOTIFY_REJECTED,
       .rejected_detail = "Refresh Spotify access token",
       .unavailable_code = errors::v1::ERROR_CODE_SPOTIFY_UNAVAILABLE,
+      .limits = kLimits,
   };
   return kProfile;
 }
