@@ -102,7 +102,7 @@ std::unique_ptr<Engine> Wiring::MakeEngine(Source& source) {
 int Wiring::Serve(Engine& engine, std::vector<grpc::Service*> services) {
   IngestService ingest_service(parts_->store, engine, parts_->dispatcher);
   services.push_back(&ingest_service);
-  return process_.Serve(services);
+  return process_.Serve(services, {&parts_->dispatcher, &parts_->fetch_dispatcher});
 }
 
 }  // namespace playlog::ingest

@@ -37,7 +37,8 @@ struct Call {
   absl::Duration TimeLeft() const { return deadline - absl::Now(); }
 };
 
-// The parts of a streamed answer, made one at a time as the reader takes them.
+// The parts of a streamed answer, made one at a time as the reader takes them. A stream that waits
+// for something to happen does not wait in Next, which would hold a worker, but asks for a pause.
 template <class Part>
 class Stream {
  public:
@@ -45,6 +46,10 @@ class Stream {
   // Fills in the next part, which is empty; false when there is none. Called by one worker at a
   // time.
   virtual absl::StatusOr<bool> Next(Part& part) = 0;
+  // How long to wait until Next is called again, after the reader has taken the part; asked after
+  // each Next. The wait holds no worker. A stream that asks for one has not ended: that Next
+  // returned false only means that there is no part yet.
+  virtual absl::Duration PauseBeforeNext() const { return absl::ZeroDuration(); }
 };
 
 }  // namespace playlog::rpc

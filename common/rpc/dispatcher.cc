@@ -118,4 +118,9 @@ absl::Status Dispatcher::Overloaded() {
                         "There is more work than can be done now. Try again.", absl::Seconds(1));
 }
 
+absl::Status Dispatcher::Draining() {
+  return RetryableError(errors::v1::ERROR_CODE_UNAVAILABLE, "Unavailable",
+                        "The service is stopping. Try again.", absl::Seconds(1));
+}
+
 }  // namespace playlog::rpc

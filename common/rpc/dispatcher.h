@@ -17,6 +17,7 @@
 #include "common/rpc/limits.h"
 #include "common/rpc/policy.h"
 #include "common/rpc/status.h"
+#include "common/rpc/stream_pauses.h"
 #include "common/rpc/token_verifier.h"
 #include "common/rpc/worker_pool.h"
 
@@ -47,10 +48,15 @@ class Dispatcher {
 
   // Answers a server-streaming call with the parts of the stream that `handler` returns:
   // absl::StatusOr<std::unique_ptr<Stream<Part>>>(Call&, const Request&). The next part is made
-  // when the reader has taken the last one; a reader that stalls for kStreamStallMax is cut.
+  // when the reader has taken the last one and the stream's pause is over; a reader that stalls for
+  // kStreamStallMax is cut.
   template <class Part, class Request, class Handler>
   grpc::ServerWriteReactor<Part>* Serve(grpc::CallbackServerContext* context,
                                         const Request* request, Handler handler);
+
+  // Ends the streams that are in a pause, and from now on every one that asks for one, with
+  // UNAVAILABLE, so that a server that drains does not wait for what may take hours.
+  void EndPauses() { pauses_.EndAll(); }
 
  private:
   template <class Part>
@@ -74,9 +80,11 @@ class Dispatcher {
   // Counts and logs the end of a call, and makes the status that leaves the process.
   grpc::Status Leave(const Entry& entry, const absl::Status& status);
   static absl::Status Overloaded();
+  static absl::Status Draining();
 
   TokenVerifier& verifier_;
   std::atomic<int> streams_ = 0;
+  StreamPauses pauses_;
   // Last, so that its threads end before anything that they use.
   WorkerPool workers_;
 };
@@ -127,23 +135,23 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
 
   Entry& entry() { return entry_; }
 
-  // Makes and sends the next part; on a worker.
+  // Makes and sends the next part, if there is one already; on a worker.
   void Advance() {
-    bool more = false;
+    bool is_there = false;
     part_.Clear();
+    pause_ = absl::ZeroDuration();
     const absl::Status status = Guard([&] {
-      if (entry_.call.IsCancelled()) return absl::CancelledError("the reader has gone");
+      if (cancelled_) return ReaderHasGone();
       absl::StatusOr<bool> next = stream_->Next(part_);
-      if (next.ok()) more = *next;
-      return next.status();
+      if (!next.ok()) return next.status();
+      is_there = *next;
+      pause_ = stream_->PauseBeforeNext();
+      return absl::OkStatus();
     });
-    if (!more) return End(status);
-    alarm_ = std::make_unique<grpc::Alarm>();
-    alarm_->Set(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(kStreamStallMax),
-                [stall = stall_](bool fired) {
-                  if (fired) stall->Cut();
-                });
-    this->StartWrite(&part_);
+    const bool has_ended = !is_there && pause_ <= absl::ZeroDuration();
+    if (!status.ok() || has_ended) return End(status);
+    if (is_there) return Write();
+    GoOn();
   }
 
   void Begin(std::unique_ptr<Stream<Part>> stream) {
@@ -155,10 +163,13 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
 
   void OnWriteDone(bool ok) override {
     alarm_->Cancel();
-    if (!ok) return End(absl::CancelledError("the reader has gone"));
-    dispatcher_.workers_.PostContinuation([this] { Advance(); });
+    if (!ok) return End(ReaderHasGone());
+    GoOn();
   }
-  void OnCancel() override { cancelled_ = true; }
+  void OnCancel() override {
+    cancelled_ = true;
+    dispatcher_.pauses_.End(cancelled_);
+  }
   void OnDone() override {
     stall_->Forget();
     --dispatcher_.streams_;
@@ -180,6 +191,34 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
     grpc::CallbackServerContext* context ABSL_GUARDED_BY(mutex) = nullptr;
   };
 
+  static absl::Status ReaderHasGone() { return absl::CancelledError("the reader has gone"); }
+
+  void Write() {
+    alarm_ = std::make_unique<grpc::Alarm>();
+    alarm_->Set(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(kStreamStallMax),
+                [stall = stall_](bool fired) {
+                  if (fired) stall->Cut();
+                });
+    this->StartWrite(&part_);
+  }
+
+  // Calls for the next part, once the pause that the stream asked for is over.
+  void GoOn() {
+    if (pause_ <= absl::ZeroDuration()) return Queue();
+    const bool begun = dispatcher_.pauses_.Begin(cancelled_, pause_, [this](bool by_itself) {
+      if (by_itself) return Queue();
+      EndPaused();
+    });
+    // If it has begun, another thread may have ended the call already.
+    if (!begun) EndPaused();
+  }
+
+  void Queue() {
+    dispatcher_.workers_.PostContinuation([this] { Advance(); });
+  }
+
+  void EndPaused() { End(cancelled_ ? ReaderHasGone() : Draining()); }
+
   Dispatcher& dispatcher_;
   Entry entry_;
   std::atomic<bool> cancelled_{false};
@@ -187,6 +226,7 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
   std::unique_ptr<grpc::Alarm> alarm_;
   std::shared_ptr<Stall> stall_;
   Part part_;
+  absl::Duration pause_;
 };
 
 template <class Part, class Request, class Handler>

@@ -50,6 +50,31 @@ class Countdown final : public Stream<GetStoredSongsResponse> {
   int left_;
 };
 
+// Does what its steps say, each the result of one Next and the pause after it.
+class Steps final : public Stream<GetStoredSongsResponse> {
+ public:
+  struct Step {
+    bool is_there;
+    absl::Duration pause;
+  };
+  Steps(std::vector<Step> steps, std::function<void()> destroyed)
+      : steps_(std::move(steps)), destroyed_(std::move(destroyed)) {}
+  ~Steps() override { destroyed_(); }
+
+  absl::StatusOr<bool> Next(GetStoredSongsResponse&) override {
+    const bool is_over = next_ == steps_.size();
+    pause_ = is_over ? absl::ZeroDuration() : steps_[next_].pause;
+    return !is_over && steps_[next_++].is_there;
+  }
+  absl::Duration PauseBeforeNext() const override { return pause_; }
+
+ private:
+  const std::vector<Step> steps_;
+  const std::function<void()> destroyed_;
+  std::size_t next_ = 0;
+  absl::Duration pause_;
+};
+
 class FakeService final : public songs::v1::SongStoreService::CallbackService {
  public:
   using Erase = std::function<absl::StatusOr<EraseSongsResponse>(Call&, const EraseSongsRequest&)>;
@@ -70,12 +95,16 @@ class FakeService final : public songs::v1::SongStoreService::CallbackService {
         [this](Call& call, const GetStoredSongsRequest& r)
             -> absl::StatusOr<std::unique_ptr<Stream<GetStoredSongsResponse>>> {
           last_user = call.user_id;
-          return std::make_unique<Countdown>(r.limit());
+          if (steps.empty()) return std::make_unique<Countdown>(r.limit());
+          ++open_streams;
+          return std::make_unique<Steps>(steps, [this] { --open_streams; });
         });
   }
 
   Erase erase = [](Call&, const EraseSongsRequest&) { return EraseSongsResponse(); };
   std::atomic<std::int64_t> last_user = 0;
+  std::vector<Steps::Step> steps;  // Of every stream, if there are any.
+  std::atomic<int> open_streams = 0;
 
  private:
   Dispatcher& dispatcher_;
@@ -116,6 +145,32 @@ class DispatcherTest : public ::testing::Test {
     const absl::Status status = FromGrpc(reader->Finish());
     if (!status.ok()) return status;
     return count;
+  }
+
+  // A reader of one stream.
+  struct Reading {
+    explicit Reading(songs::v1::SongStoreService::Stub& stub) {
+      context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(60)));
+      AddMetadata(context, kAuthorizationKey, "Bearer user-7");
+      reader = stub.GetStoredSongs(&context, GetStoredSongsRequest());
+    }
+    bool Read() {
+      GetStoredSongsResponse part;
+      return reader->Read(&part);
+    }
+    absl::Status Finish() { return FromGrpc(reader->Finish()); }
+
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReader<GetStoredSongsResponse>> reader;
+  };
+
+  static void Await(const std::function<bool()>& condition) {
+    const absl::Time patience = absl::Now() + absl::Seconds(60);
+    while (!condition() && absl::Now() < patience) absl::SleepFor(absl::Milliseconds(1));
+    EXPECT_TRUE(condition());
+  }
+  void AwaitNoOpenStreams() {
+    Await([this] { return service_.open_streams == 0; });
   }
 
   playlog::testing::TemporaryDirectory directory_;
@@ -233,6 +288,58 @@ TEST_F(DispatcherTest, RefusesAUserCallWithoutAGoodToken) {
   EXPECT_THAT(ReadAs("Basic user-7", 1), ErrorIs(errors::v1::ERROR_CODE_INVALID_TOKEN));
 }
 
+TEST_F(DispatcherTest, StreamsThatPauseHoldNoWorker) {
+  service_.steps = {{true, absl::Hours(1)}};
+  const auto stub = StubAs("gateway");
+  std::vector<std::unique_ptr<Reading>> readings;
+  for (int i = 0; i < 8; ++i) {
+    readings.push_back(std::make_unique<Reading>(*stub));
+    EXPECT_TRUE(readings.back()->Read());
+  }
+  EXPECT_EQ(service_.open_streams, 8);
+  EXPECT_THAT(EraseAs("auth"), IsOk());
+  for (const auto& reading : readings) reading->context.TryCancel();
+  for (const auto& reading : readings) EXPECT_TRUE(absl::IsCancelled(reading->Finish()));
+  AwaitNoOpenStreams();
+}
+
+TEST_F(DispatcherTest, CallsForTheNextPartAfterAPause) {
+  const absl::Duration pause = absl::Milliseconds(2);
+  service_.steps = {
+      {false, pause}, {true, pause}, {false, pause}, {false, pause}, {true, absl::ZeroDuration()}};
+  const absl::Time begun = absl::Now();
+  EXPECT_THAT(ReadAs("Bearer user-7", 0), playlog::testing::IsOkAndHolds(2));
+  EXPECT_GE(absl::Now() - begun, 4 * pause);
+}
+
+TEST_F(DispatcherTest, AReaderThatLeavesEndsAPauseBeforeTheFirstPart) {
+  service_.steps = {{false, absl::Hours(1)}};
+  const auto stub = StubAs("gateway");
+  Reading reading(*stub);
+  Await([this] { return service_.open_streams == 1; });
+  reading.context.TryCancel();
+  EXPECT_TRUE(absl::IsCancelled(reading.Finish()));
+  AwaitNoOpenStreams();
+}
+
+TEST_F(DispatcherTest, ADrainDoesNotWaitForAPausedStream) {
+  service_.steps = {{true, absl::Hours(1)}};
+  const auto stub = StubAs("gateway");
+  Reading reading(*stub);
+  ASSERT_TRUE(reading.Read());
+  dispatcher_.EndPauses();
+  // One that asks for a pause only now ends as well.
+  Reading late(*stub);
+  late.Read();
+  EXPECT_THAT(late.Finish(), ErrorIs(errors::v1::ERROR_CODE_UNAVAILABLE));
+  server_->Drain(absl::Hours(1));
+  EXPECT_FALSE(reading.Read());
+  const absl::Status status = reading.Finish();
+  EXPECT_THAT(status, ErrorIs(errors::v1::ERROR_CODE_UNAVAILABLE));
+  EXPECT_EQ(RetryAfterOf(status), absl::Seconds(1));
+  server_.reset();
+}
+
 TEST_F(DispatcherTest, DrainFinishesCallsInFlightAndRefusesNewOnes) {
   absl::Notification started;
   absl::Notification release;
@@ -256,6 +363,18 @@ TEST_F(DispatcherTest, AnswersHealthChecks) {
   EXPECT_THAT(
       CheckHealth("song_store", address_, directory_.path() + "/song_store", absl::Seconds(5)),
       IsOk());
+}
+
+TEST_F(DispatcherTest, TellsTheHealthOfOneServiceBesideThatOfTheWholeServer) {
+  const auto channel =
+      Connect("song_store", address_, authority_.Issue(directory_.path(), "gateway"));
+  const absl::Duration patience = absl::Seconds(10);
+  EXPECT_TRUE(absl::IsNotFound(IsServing(channel, "a.b.Service", patience).status()));
+  server_->SetServing("a.b.Service", false);
+  EXPECT_THAT(IsServing(channel, "a.b.Service", patience), playlog::testing::IsOkAndHolds(false));
+  EXPECT_THAT(CheckHealth(channel, patience), IsOk());
+  server_->SetServing("a.b.Service", true);
+  EXPECT_THAT(IsServing(channel, "a.b.Service", patience), playlog::testing::IsOkAndHolds(true));
 }
 
 }  // namespace

@@ -26,6 +26,7 @@
 #include "common/base/strings.h"
 #include "common/rpc/client.h"
 #include "common/rpc/credentials.h"
+#include "common/rpc/dispatcher.h"
 #include "common/rpc/limits.h"
 #include "common/rpc/server.h"
 #include "playlog/auth/v1/signing_key_service.grpc.pb.h"
@@ -276,18 +277,36 @@ CachingTokenVerifier& Process::token_verifier() {
   return *verifier_;
 }
 
-int Process::Serve(const std::vector<grpc::Service*>& services) {
+void Process::SetServing(const std::string& service, bool serving) {
+  const absl::MutexLock lock(&serving_mutex_);
+  serving_[service] = serving;
+  if (server_ != nullptr) server_->SetServing(service, serving);
+}
+
+// Tells the server what was said before it was there, and from now on at once; null ends that.
+void Process::SetHealthOf(Server* server) {
+  const absl::MutexLock lock(&serving_mutex_);
+  server_ = server;
+  if (server == nullptr) return;
+  for (const auto& [service, serving] : serving_) server->SetServing(service, serving);
+}
+
+int Process::Serve(const std::vector<grpc::Service*>& services,
+                   const std::vector<Dispatcher*>& dispatchers) {
   const std::string address = absl::GetFlag(FLAGS_listen_address);
   if (address.empty()) Require(absl::FailedPreconditionError("--listen_address is not set"));
   const std::unique_ptr<Server> server = Require(Server::Start(
       {address, absl::GetFlag(FLAGS_tls_directory), absl::GetFlag(FLAGS_reflection)}, services));
   // So that hardly a call ever waits for a question to auth.
   if (verifier_ != nullptr) verifier_->StartPolling();
+  SetHealthOf(server.get());
   Log(Severity::kInfo, "serving", {{"address", address}, {"port", server->port()}});
   {
     const Watchdog watchdog(service_, OwnAddress(address, server->port()));
     WaitForStop();
   }
+  SetHealthOf(nullptr);
+  for (Dispatcher* const dispatcher : dispatchers) dispatcher->EndPauses();
   server->Drain(kDrainMax);
   return 0;
 }

@@ -4,6 +4,7 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/impl/codegen/service_type.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "absl/flags/declare.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "common/base/metrics.h"
 #include "common/base/secret.h"
 #include "common/rpc/revocation_view.h"
@@ -23,6 +25,9 @@ ABSL_DECLARE_FLAG(std::string, auth_address);
 ABSL_DECLARE_FLAG(bool, self_check);
 
 namespace playlog::rpc {
+
+class Dispatcher;
+class Server;
 
 // What every program of ours does first and last. The first line of main():
 //   playlog::rpc::Process process("song_store", argc, argv);
@@ -59,20 +64,33 @@ class Process {
   // Verifies users' tokens with the keys and the revocations of the auth service at --auth_address.
   CachingTokenVerifier& token_verifier();
 
-  // Serves until SIGTERM or SIGINT, drains, and returns main()'s result. A second signal while it
+  // Says whether one gRPC service, named as in `playlog.ingest.v1.SyncService`, does what it is
+  // for, while the process as a whole is well: `false` makes the gateway's /readyz tell that it is
+  // degraded. Nothing is said of a service that was never set. Thread-safe, before Serve too.
+  void SetServing(const std::string& service, bool serving);
+
+  // Serves until SIGTERM or SIGINT, drains, and returns main()'s result. `dispatchers` are those
+  // whose streams ask for pauses, which do not hold up the draining. A second signal while it
   // drains ends the process at once. A server that no longer answers its own health check ends the
   // process, so that the supervisor starts a new one (gRPC 1.51 may stop accepting for ever,
   // CVE-2023-4785).
-  int Serve(const std::vector<grpc::Service*>& services);
+  int Serve(const std::vector<grpc::Service*>& services,
+            const std::vector<Dispatcher*>& dispatchers = {});
 
   // Waits for SIGTERM or SIGINT; after it, a second one ends the process at once.
   void WaitForStop();
 
  private:
+  void SetHealthOf(Server* server);
+
   const std::string service_;
   std::unique_ptr<MetricsPage> metrics_;
   std::unique_ptr<RevocationView> revocations_;
   std::unique_ptr<CachingTokenVerifier> verifier_;
+  absl::Mutex serving_mutex_;
+  std::map<std::string, bool> serving_ ABSL_GUARDED_BY(serving_mutex_);
+  // While it serves.
+  Server* server_ ABSL_GUARDED_BY(serving_mutex_) = nullptr;
 };
 
 }  // namespace playlog::rpc

@@ -62,9 +62,11 @@ absl::Status CheckSocketIsFree(const std::string& address) {
 
 // gRPC's own health service comes without a generated stub, so it is called by name.
 grpc::Status AskHealth(grpc::GenericStub& stub, grpc::ClientContext& context,
+                       const grpc::health::v1::HealthCheckRequest& question,
                        grpc::health::v1::HealthCheckResponse& answer) {
   grpc::CompletionQueue queue;
-  const grpc::ByteBuffer request(nullptr, 0);  // An empty message asks about the whole server.
+  const grpc::Slice question_bytes(question.SerializeAsString());
+  const grpc::ByteBuffer request(&question_bytes, 1);
   auto call = stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", request, &queue);
   grpc::ByteBuffer response;
   grpc::Status status;
@@ -113,21 +115,32 @@ void Server::Drain(absl::Duration drain_max) {
   server_.reset();
 }
 
+void Server::SetServing(const std::string& service, bool serving) {
+  server_->GetHealthCheckService()->SetServingStatus(service, serving);
+}
+
 absl::Status CheckHealth(const std::shared_ptr<grpc::Channel>& channel, absl::Duration timeout) {
-  grpc::GenericStub stub(channel);
-  grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
-  grpc::health::v1::HealthCheckResponse answer;
-  const grpc::Status status = AskHealth(stub, context, answer);
-  if (!status.ok()) return FromGrpc(status);
-  if (answer.status() != grpc::health::v1::HealthCheckResponse::SERVING)
-    return absl::UnavailableError("not serving");
-  return absl::OkStatus();
+  // An empty name asks about the whole server.
+  PLAYLOG_ASSIGN_OR_RETURN(const bool serving, IsServing(channel, "", timeout));
+  return serving ? absl::OkStatus() : absl::UnavailableError("not serving");
 }
 
 absl::Status CheckHealth(const std::string& service, const std::string& address,
                          const std::string& tls_directory, absl::Duration timeout) {
   return CheckHealth(Connect(service, address, tls_directory), timeout);
+}
+
+absl::StatusOr<bool> IsServing(const std::shared_ptr<grpc::Channel>& channel,
+                               const std::string& service, absl::Duration timeout) {
+  grpc::GenericStub stub(channel);
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+  grpc::health::v1::HealthCheckRequest question;
+  question.set_service(service);
+  grpc::health::v1::HealthCheckResponse answer;
+  const grpc::Status status = AskHealth(stub, context, question, answer);
+  if (!status.ok()) return FromGrpc(status);
+  return answer.status() == grpc::health::v1::HealthCheckResponse::SERVING;
 }
 
 }  // namespace playlog::rpc

@@ -35,6 +35,10 @@ class Server {
   // The port, or 0 for a Unix socket.
   int port() const { return port_; }
 
+  // Sets the health of one gRPC service, named as in `playlog.ingest.v1.SyncService`, beside that
+  // of the whole server, which it leaves as it is. Not known to health checks before. Thread-safe.
+  void SetServing(const std::string& service, bool serving);
+
   // Takes no more calls, says so to health checks, lets those in flight end for at most
   // `drain_max`, then cancels the rest and waits for their handlers.
   void Drain(absl::Duration drain_max);
@@ -51,6 +55,12 @@ class Server {
 absl::Status CheckHealth(const std::shared_ptr<grpc::Channel>& channel, absl::Duration timeout);
 absl::Status CheckHealth(const std::string& service, const std::string& address,
                          const std::string& tls_directory, absl::Duration timeout);
+
+// Asks a server whether one gRPC service of its, as in `playlog.ingest.v1.SyncService`, is serving.
+// NOT_FOUND if the server has not said so or otherwise with SetServing. Blocks for at most
+// `timeout`.
+absl::StatusOr<bool> IsServing(const std::shared_ptr<grpc::Channel>& channel,
+                               const std::string& service, absl::Duration timeout);
 
 }  // namespace playlog::rpc
 
