@@ -32,8 +32,9 @@ constexpr std::array<Default, 5> kDefaults = {{
 }};
 
 // What only the server may say.
-constexpr std::array<std::string_view, 6> kServersOwn = {
-    "Content-Length", "Transfer-Encoding", "Connection", "Date", "X-Request-Id", "Server"};
+constexpr std::array<std::string_view, 7> kServersOwn = {
+    "Content-Length", "Transfer-Encoding",        "Connection", "Date", "X-Request-Id",
+    "Server",         "Strict-Transport-Security"};
 
 bool Equals(std::string_view a, std::string_view b) {
   return absl::EqualsIgnoreCase(ToAbsl(a), ToAbsl(b));
@@ -92,7 +93,7 @@ bool IsSoundAnswer(int status, const HttpHeaders& headers) {
 bool HasNoBody(int status) { return status == 204 || status == 304; }
 
 std::string FormatAnswerHead(int status, const HttpHeaders& headers, const AnswerFraming& framing,
-                             std::string_view request_id) {
+                             std::string_view request_id, bool is_https) {
   namespace http = boost::beast::http;
   const auto reason = http::obsolete_reason(static_cast<http::status>(status));
   std::string head;
@@ -106,6 +107,7 @@ std::string FormatAnswerHead(int status, const HttpHeaders& headers, const Answe
   for (const auto& [name, value] : kDefaults) {
     if (!Has(headers, name)) Append(head, name, value);
   }
+  if (is_https) Append(head, "Strict-Transport-Security", "max-age=31536000");
   Append(head, "X-Request-Id", request_id);
   AppendFraming(head, framing);
   head += "\r\n";

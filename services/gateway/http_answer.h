@@ -31,9 +31,10 @@ bool HasNoBody(int status);
 
 // Writes the status line and the header fields: the answer's own but for those of the framing,
 // which are the server's; Date; the request's id; the security fields and Cache-Control: no-store
-// that the answer does not set itself.
+// that the answer does not set itself. With `is_https` browsers are told to come by https alone for
+// a year (RFC 6797), which those ignore that came by http.
 std::string FormatAnswerHead(int status, const HttpHeaders& headers, const AnswerFraming& framing,
-                             std::string_view request_id);
+                             std::string_view request_id, bool is_https);
 
 // Returns 128 fresh random bits in hexadecimal.
 std::string MakeRequestId();

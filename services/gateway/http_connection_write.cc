@@ -43,7 +43,8 @@ std::string Connection::FormatHead(const HttpResponse& head, AnswerFraming::Kind
   framing.close = closes_;
   answer_begun_ = true;
   access_.status = head.status;
-  return FormatAnswerHead(head.status, head.headers, framing, access_.request_id);
+  return FormatAnswerHead(head.status, head.headers, framing, access_.request_id,
+                          server_.options.is_https);
 }
 
 Connection::Awaitable<bool> Connection::WriteWhole(HttpResponse response) {

@@ -66,7 +66,7 @@ TEST(HttpAnswer, LeavesTheFramingToTheServer) {
   framing.length = 3;
   const std::string head = FormatAnswerHead(
       200, {{"content-length", "9"}, {"Server", "x"}, {"cache-control", "max-age=60"}}, framing,
-      "id1");
+      "id1", false);
   EXPECT_EQ(head.substr(0, 17), "HTTP/1.1 200 OK\r\n");
   EXPECT_THAT(head, HasSubstr("\r\nContent-Length: 3\r\n"));
   EXPECT_THAT(head, HasSubstr("\r\ncache-control: max-age=60\r\n"));
@@ -74,6 +74,13 @@ TEST(HttpAnswer, LeavesTheFramingToTheServer) {
   EXPECT_THAT(head, Not(HasSubstr("Server")));
   EXPECT_THAT(head, Not(HasSubstr(": 9")));
   EXPECT_THAT(head, Not(HasSubstr("Connection: close")));
+}
+
+TEST(HttpAnswer, TellsBrowsersToComeByHttpsAloneWhereTheyCanAndTheServiceCannotSayOtherwise) {
+  const HttpHeaders forged = {{"strict-transport-security", "max-age=0"}};
+  EXPECT_THAT(FormatAnswerHead(200, forged, {}, "id1", true),
+              HasSubstr("\r\nStrict-Transport-Security: max-age=31536000\r\n"));
+  EXPECT_THAT(FormatAnswerHead(200, forged, {}, "id1", false), Not(HasSubstr("max-age")));
 }
 
 TEST(HttpAnswer, IsUnsoundWithAForgedField) {

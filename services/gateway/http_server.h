@@ -35,6 +35,8 @@ void LogHttpAccess(const HttpAccess& access);
 struct HttpServerOptions {
   // `host:port` with a numeric host; port 0 takes any free one.
   std::string address = "127.0.0.1:8000";
+  // Browsers come by https, through a proxy that ends it.
+  bool is_https = false;
   HttpLimits limits;
   // Makes the answer to a request that the server itself refuses. Empty: MakeErrorResponse.
   std::function<HttpResponse(ErrorCode, std::string_view detail, std::string_view request_id)>

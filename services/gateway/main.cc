@@ -21,7 +21,8 @@
 ABSL_FLAG(std::string, http_address, "127.0.0.1:8000", "Where HTTP is served, host:port.");
 ABSL_FLAG(std::string, port_file, "", "A file that gets the port that is served; empty for none.");
 ABSL_FLAG(std::string, public_url, "",
-          "The address that browsers reach the gateway by; cookies are for https alone if it is.");
+          "The address that browsers reach the gateway by. If it is an https one, cookies are for "
+          "https alone and browsers are told to come by nothing else.");
 ABSL_FLAG(std::vector<std::string>, neighbours, {},
           "Where the services are: name=address, separated by commas, with addresses like "
           "unix:/path or dns:///host:port.");
@@ -76,10 +77,12 @@ int Main(int argc, char** argv) {
   Identity identity(verifier);
   FacadeOptions facade_options;
   facade_options.openapi = process.Require(MakeOpenApi(*router));
-  facade_options.secure_cookies = process.Require(IsHttps(absl::GetFlag(FLAGS_public_url)));
+  const bool is_https = process.Require(IsHttps(absl::GetFlag(FLAGS_public_url)));
+  facade_options.secure_cookies = is_https;
   Facade facade(*router, identity, *neighbours, std::move(facade_options));
   HttpServerOptions options;
   options.address = absl::GetFlag(FLAGS_http_address);
+  options.is_https = is_https;
   HttpServer server(options, facade);
   verifier.StartPolling();
   neighbours->Watch();
