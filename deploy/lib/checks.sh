@@ -41,11 +41,11 @@ check_scripts() {
   ) >"$log" 2>&1 || fail "shellcheck found something" "$log"
 }
 
-# Reads the compiler's arguments from build/dev and compiles nothing but the protos. A file that has
-# passed is looked at again when it, a header of ours or the list of checks has changed.
+# Reads the arguments of every file from build/bench, and compiles nothing but the protos. A file that
+# has passed is looked at again when it, a header of ours or the list of checks has changed.
 check_tidy() {
   local log=$checkout/build/logs/tidy.log passed=$checkout/build/tidy
-  build_preset dev playlog_generate
+  build_preset bench playlog_generate
   step "clang-tidy"
   mkdir -p "$passed"
   (
@@ -58,7 +58,7 @@ check_tidy() {
       stamp=$passed/${1//\//_}
       now="$fingerprint $(sha256sum <"$1")"
       if [[ -e $stamp && $(<"$stamp") == "$now" ]]; then exit 0; fi
-      clang-tidy --quiet -p build/dev "$1" && printf "%s" "$now" >"$stamp"' tidy
+      clang-tidy --quiet -p build/bench "$1" && printf "%s" "$now" >"$stamp"' tidy
   ) >"$log" 2>&1 || fail "clang-tidy found something" "$log"
 }
 

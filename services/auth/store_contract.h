@@ -73,7 +73,7 @@ class StoreContract : public ::testing::TestWithParam<BackendKind> {
   }
   // Signs the user in; the sign-in's id goes to `session_id`.
   RefreshToken NewFamily(const User& user, std::int64_t* session_id = nullptr) {
-    const RefreshToken token = RefreshToken::NewFamily();
+    RefreshToken token = RefreshToken::NewFamily();
     const absl::StatusOr<Session> session =
         store_.AddRefreshFamily(Soon(), user, token.Hash(), kNow, kExpiry);
     EXPECT_THAT(session, testing::IsOk());

@@ -87,7 +87,7 @@ class UserServiceTest : public ::testing::Test {
 
   ServiceFixture parts_;
   int deletions_ = 0;
-  const std::vector<ExportSource> export_sources_;
+  const std::vector<ExportSource> export_sources_ = {};
   UserService service_{{parts_.store, parts_.sign_in, parts_.access_tokens, parts_.audit,
                         [this] { ++deletions_; }, export_sources_, parts_.clock, parts_.dispatcher,
                         parts_.dispatcher, parts_.dispatcher}};

@@ -68,7 +68,7 @@ std::string AllowedEnumValues(const EnumDescriptor& type) {
     if (type.value(i)->number() != 0) names.push_back(EnumValueName(*type.value(i)));
   }
   if (names.empty()) return "left out";
-  const std::string last = names.back();
+  std::string last = names.back();
   names.pop_back();
   if (names.empty()) return last;
   return absl::StrCat(absl::StrJoin(names, ", "), " or ", last);

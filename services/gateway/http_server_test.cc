@@ -15,7 +15,6 @@ namespace {
 
 using namespace std::string_literals;  // for texts with NUL
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 

@@ -14,7 +14,6 @@ namespace {
 using ::playlog::testing::EqualsProto;
 using ::playlog::testing::ErrorIs;
 using ::playlog::testing::IsOk;
-using ::testing::HasSubstr;
 
 constexpr char kGood[] = R"({"service_name":"spotify","api_key":"k"})";
 

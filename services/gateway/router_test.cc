@@ -13,7 +13,6 @@ namespace {
 
 using ::playlog::testing::ErrorIs;
 using ::playlog::testing::IsOk;
-using ::playlog::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 

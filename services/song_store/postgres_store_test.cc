@@ -154,8 +154,7 @@ class OpenTransaction {
         thread_([this, &statement] {
           EXPECT_THAT(pool_->Run(Soon(), db::Effect::kOnce,
                                  [&](db::Transaction& transaction) {
-                                   const absl::Status status =
-                                       transaction.Query(statement, 1).status();
+                                   absl::Status status = transaction.Query(statement, 1).status();
                                    begun_.Notify();
                                    committing_.WaitForNotification();
                                    return status;

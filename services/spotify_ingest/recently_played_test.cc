@@ -237,8 +237,7 @@ TEST(RecentlyPlayed, TakesNothingFromWhatIsNoPage) {
                            "\xEF\xBB\xBF{\"items\":[]}",
                            "{\"items\":[\"\xFF\"]}",
                            R"({"items":["\ud800"]})",
-                           R"({"items":[]})"
-                           "\x01"}) {
+                           "{\"items\":[]}\x01"}) {
     EXPECT_FALSE(ParseRecentlyPlayed(body, kNow).has_value()) << body;
   }
   const std::string deep = std::string(10'000, '[') + std::string(10'000, ']');

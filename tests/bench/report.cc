@@ -100,10 +100,9 @@ std::string Verdict(const Row& row) {
     return "reported";
   }
   if (limits.floor.has_value() && !Holds(limits.bound, *row.judged, *limits.floor)) return "short";
-  const std::string target = !limits.target.has_value() ? ""
-                             : Holds(limits.bound, *row.judged, *limits.target)
-                                 ? "target met"
-                                 : "target not met yet";
+  std::string target = !limits.target.has_value()                         ? ""
+                       : Holds(limits.bound, *row.judged, *limits.target) ? "target met"
+                                                                          : "target not met yet";
   if (!limits.floor.has_value()) return target;
   return target.empty() ? "pass" : absl::StrCat("pass, ", target);
 }

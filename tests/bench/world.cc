@@ -52,7 +52,7 @@ void ChecksumsOn(const std::string& cluster_folder, const std::string& directory
 std::string PrepareCluster() {
   unsetenv("PLAYLOG_TEST_POSTGRES");
   testing::PostgresCluster& cluster = testing::PostgresCluster::Shared();
-  const std::string sockets = SocketsOf(cluster);
+  std::string sockets = SocketsOf(cluster);
   {
     Sql sql(cluster.Url("postgres"));
     const std::string settings = kSettings;

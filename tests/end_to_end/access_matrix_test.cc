@@ -73,7 +73,7 @@ std::string Outcome(const absl::Status& status) {
   // What no handler of ours answered has no detail: no connection, or no such RPC at that server.
   const bool is_ours = status.GetPayload(kErrorDetailType).has_value();
   if (!is_ours) return absl::IsUnavailable(status) ? kNoConnection : status.ToString();
-  const std::string code = NameOf(CodeOf(status));
+  std::string code = NameOf(CodeOf(status));
   if (code == kForbidden || code == kNoToken || code == kBadToken) return code;
   return CodeOf(status) == errors::v1::ERROR_CODE_INTERNAL ? "a bug: " + status.ToString()
                                                            : kAllowed;
