@@ -115,7 +115,7 @@ class CertificatesTest : public EndToEndTest {
   // A directory with a certificate of an authority; each has a place of its own.
   static std::string Issue(const TestAuthority& authority, const CertificateContents& contents) {
     static int count = 0;
-    const std::string directory = absl::StrCat(stack().directory(), "/odd_tls/", ++count);
+    std::string directory = absl::StrCat(stack().directory(), "/odd_tls/", ++count);
     authority.IssueInto(directory, contents);
     return directory;
   }

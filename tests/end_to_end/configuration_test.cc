@@ -56,7 +56,7 @@ class ConfigurationTest : public EndToEndTest {
   // A new file of the given contents and rights; its path.
   static std::string NewFile(const std::string& contents, unsigned rights = 0400) {
     static int count = 0;
-    const std::string path = absl::StrCat(stack().directory(), "/odd-", ++count);
+    std::string path = absl::StrCat(stack().directory(), "/odd-", ++count);
     std::ofstream(path, std::ios::binary) << contents;
     std::filesystem::permissions(path, std::filesystem::perms(rights));
     return path;

@@ -14,7 +14,6 @@
 namespace playlog::harness {
 namespace {
 
-using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 

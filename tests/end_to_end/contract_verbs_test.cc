@@ -11,8 +11,6 @@
 namespace playlog::harness {
 namespace {
 
-using ::testing::UnorderedElementsAre;
-
 struct RouteRow {
   std::string path;
   std::set<std::string> verbs;  // With OPTIONS.

@@ -44,7 +44,7 @@ class SpotifySignInTest : public EndToEndTest {
   }
   // A user whose account is connected, with an access token that the API calls ended.
   static User UserWithEndedToken(const std::string& scenario, std::string& listener) {
-    const User user = api().NewUser();
+    User user = api().NewUser();
     listener = ListenerOf(user, scenario);
     SpotifyBrowser browser(stack());
     const HttpAnswer page = browser.Connect(user, listener);

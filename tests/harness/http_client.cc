@@ -86,9 +86,7 @@ bool HttpConnection::Send(std::string_view bytes) {
     const ssize_t count = send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (count > 0) {
       bytes.remove_prefix(static_cast<std::size_t>(count));
-    } else if (errno != EAGAIN && errno != EINTR) {
-      return false;
-    } else if (!AwaitSocket(socket_, POLLOUT, end)) {
+    } else if ((errno != EAGAIN && errno != EINTR) || !AwaitSocket(socket_, POLLOUT, end)) {
       return false;
     }
   }

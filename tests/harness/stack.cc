@@ -142,7 +142,10 @@ std::string Stack::Metrics(const std::string& service) const {
   int port = 0;
   // The last line wins: a restarted process appends to the same log.
   for (const std::string& line : LogLines(service, position)) {
-    if (Member(line, "event") == "metrics") absl::SimpleAtoi(Member(line, "port"), &port);
+    int found = 0;
+    if (Member(line, "event") == "metrics" && absl::SimpleAtoi(Member(line, "port"), &found)) {
+      port = found;
+    }
   }
   return Exchange(port, RequestText("GET", "/metrics", "")).body;
 }

@@ -118,11 +118,11 @@ Content ContentOf(const ScriptedAnswer& answer, const std::function<Content()>& 
     content = answer.status < 300 ? good() : error(answer.status);
     content.status = answer.status;
   }
-  for (const auto& [name, value] : answer.headers) {
-    std::erase_if(content.headers, [&name](const auto& header) {
+  for (const auto& field : answer.headers) {
+    std::erase_if(content.headers, [&name = field.first](const auto& header) {
       return EqualsIgnoringCase(header.first, name) && EqualsIgnoringCase(name, "Content-Type");
     });
-    content.headers.emplace_back(name, value);
+    content.headers.push_back(field);
   }
   return content;
 }
