@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <string>
-#include <utility>
 
 #include "common/base/log.h"
 #include "common/base/metrics.h"
@@ -27,19 +26,14 @@ RateLimitSubject SubjectOf(std::int64_t user_id, const Credential& credential) {
 }
 
 Attempts::Attempts(const Tools& tools, const AttemptsOptions& options, const rpc::Call& call,
-                   std::int64_t user_id, const Credential& credential, Urgency urgency,
-                   absl::Time deadline)
-    : tools_(tools),
-      options_(options),
-      call_(call),
-      user_id_(user_id),
-      subject_(SubjectOf(user_id, credential)),
-      urgency_(std::move(urgency)),
-      deadline_(deadline) {}
+                   RateLimitSubject subject, absl::Time deadline)
+    : tools_(tools), options_(options), call_(call), subject_(subject), deadline_(deadline) {}
 
-absl::StatusOr<std::variant<Page, UpstreamFailure>> Attempts::Ask(const Credential& credential,
+absl::StatusOr<std::variant<Page, UpstreamFailure>> Attempts::Ask(std::int64_t user_id,
+                                                                  const Credential& credential,
+                                                                  const Urgency& urgency,
                                                                   Question question) {
-  PLAYLOG_ASSIGN_OR_RETURN(Budget::Place place, TakePlace(credential));
+  PLAYLOG_ASSIGN_OR_RETURN(Budget::Place place, TakePlace(user_id, credential, urgency));
   question.deadline = deadline_;
   question.cancelled = call_.cancelled;
   std::variant<Page, UpstreamFailure> answer = tools_.source.FetchPage(credential, question);
@@ -49,12 +43,14 @@ absl::StatusOr<std::variant<Page, UpstreamFailure>> Attempts::Ask(const Credenti
   return answer;
 }
 
-absl::StatusOr<Budget::Place> Attempts::TakePlace(const Credential& credential) {
-  const std::string subject = tools_.source.BudgetSubject(user_id_, credential);
+absl::StatusOr<Budget::Place> Attempts::TakePlace(std::int64_t user_id,
+                                                  const Credential& credential,
+                                                  const Urgency& urgency) {
+  const std::string subject = tools_.source.BudgetSubject(user_id, credential);
   for (;;) {
     PLAYLOG_RETURN_IF_ERROR(CheckStillWanted());
     PLAYLOG_ASSIGN_OR_RETURN(Budget::Place place,
-                             tools_.budget.Take(call_, subject, user_id_, urgency_, deadline_));
+                             tools_.budget.Take(call_, subject, user_id, urgency, deadline_));
     // While this one waited, the upstream may have told another to wait.
     const absl::StatusOr<absl::Duration> limit = KnownLimit();
     const absl::Status wanted = CheckStillWanted();

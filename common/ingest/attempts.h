@@ -53,20 +53,24 @@ RateLimitSubject SubjectOf(std::int64_t user_id, const Credential& credential);
 // remembers rate limits in the store. For one thread.
 class Attempts {
  public:
-  // What is referred to lives longer. The user's credential may be renewed between the tries.
+  // What is referred to lives longer.
   Attempts(const Tools& tools, const AttemptsOptions& options, const rpc::Call& call,
-           std::int64_t user_id, const Credential& credential, Urgency urgency,
-           absl::Time deadline);
+           RateLimitSubject subject, absl::Time deadline);
 
   // Waits out a rate limit that is known already, if it ends before the deadline. RATE_LIMITED
   // with the rest of it if not; the store's errors.
   absl::Status WaitOutKnownLimit();
 
-  // Makes a try as soon as it is allowed, counts it and logs what came of it. Errors, after which
-  // there was no call: RATE_LIMITED if none is allowed before the deadline, DEADLINE_EXCEEDED if
-  // that has passed, CANCELLED when nobody waits any more, and those of the stores.
-  absl::StatusOr<std::variant<Page, UpstreamFailure>> Ask(const Credential& credential,
+  // Asks the source for a page of a user as soon as that is allowed, and counts it. Errors, after
+  // which there was no call: RATE_LIMITED if none is allowed before the deadline, DEADLINE_EXCEEDED
+  // if that has passed, CANCELLED when nobody waits any more, and those of the stores.
+  absl::StatusOr<std::variant<Page, UpstreamFailure>> Ask(std::int64_t user_id,
+                                                          const Credential& credential,
+                                                          const Urgency& urgency,
                                                           Question question);
+
+  // Counts and logs what came of a try.
+  void Count(std::string_view outcome);
 
   // OK to try again, after the wait that it has made; else the client's error: what the profile
   // says for a key that is refused, the profile's unavailable_code after the last try, RATE_LIMITED
@@ -75,14 +79,14 @@ class Attempts {
 
  private:
   // Takes a place in the budget at a time when no rate limit is known.
-  absl::StatusOr<Budget::Place> TakePlace(const Credential& credential);
+  absl::StatusOr<Budget::Place> TakePlace(std::int64_t user_id, const Credential& credential,
+                                          const Urgency& urgency);
   // OK if a call may begin now.
   absl::Status CheckStillWanted();
   // The rest of a rate limit that is known; zero if there is none.
   absl::StatusOr<absl::Duration> KnownLimit();
   absl::Status WaitOut(absl::Duration limit);
   absl::Status AfterRateLimit(const UpstreamFailure& failure);
-  void Count(std::string_view outcome);
   // A little longer than a rate limit of that length, if the time allows, so that those who were
   // told the same do not come back at once.
   absl::Duration Spread(absl::Duration limit);
@@ -93,9 +97,7 @@ class Attempts {
   const Tools& tools_;
   const AttemptsOptions& options_;
   const rpc::Call& call_;
-  const std::int64_t user_id_;
   const RateLimitSubject subject_;
-  const Urgency urgency_;
   const absl::Time deadline_;
   int failures_ = 0;
   int rate_limits_ = 0;

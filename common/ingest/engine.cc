@@ -163,13 +163,13 @@ absl::StatusOr<Page> Engine::FetchPage(const rpc::Call& call, std::int64_t user_
                                        Credential& credential, const Part& part,
                                        const Urgency& urgency) {
   const absl::Time deadline = UpstreamDeadline(call);
-  Attempts attempts(tools_, options_.attempts, call, user_id, credential, urgency, deadline);
+  Attempts attempts(tools_, options_.attempts, call, SubjectOf(user_id, credential), deadline);
   PLAYLOG_RETURN_IF_ERROR(attempts.WaitOutKnownLimit());
   PLAYLOG_RETURN_IF_ERROR(RenewIfEnding(call, user_id, deadline, credential));
   for (bool renewed = false;;) {
     PLAYLOG_ASSIGN_OR_RETURN(
-        auto answer,
-        attempts.Ask(credential, {.limit = part.limit, .page = part.page, .span = part.span}));
+        auto answer, attempts.Ask(user_id, credential, urgency,
+                                  {.limit = part.limit, .page = part.page, .span = part.span}));
     if (Page* page = std::get_if<Page>(&answer)) return std::move(*page);
     const UpstreamFailure& failure = std::get<UpstreamFailure>(answer);
     const bool ended = failure.kind == UpstreamFailure::Kind::kKeyEnded;
@@ -212,9 +212,9 @@ absl::StatusOr<std::optional<bool>> Engine::TryKey(const rpc::Call& call, std::i
   AttemptsOptions once = options_.attempts;
   once.max_tries = 1;
   const Urgency urgency = [] { return Priority::kInteractive; };
-  Attempts attempts(tools_, once, call, user_id, *credential, urgency, deadline);
+  Attempts attempts(tools_, once, call, SubjectOf(user_id, *credential), deadline);
   if (!attempts.WaitOutKnownLimit().ok()) return std::nullopt;
-  const auto answer = attempts.Ask(*credential, {.limit = 1});
+  const auto answer = attempts.Ask(user_id, *credential, urgency, {.limit = 1});
   if (!answer.ok()) return std::nullopt;
   const UpstreamFailure* failure = std::get_if<UpstreamFailure>(&*answer);
   if (failure == nullptr) return true;

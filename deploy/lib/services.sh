@@ -77,9 +77,11 @@ write_services() {
     --cursor_key_file="$home/secrets/song_store/cursor_key"
   write_rpc_service spotify_ingest --auth_address="$(socket_of auth)" \
     --song_store_address="$(socket_of song_store)" \
-    --spotify_api_url="$spotify" --spotify_accounts_url="$accounts" "${registration[@]}"
+    --spotify_api_url="$spotify" --spotify_accounts_url="$accounts" \
+    --budgets="$SPOTIFY_BUDGETS" "${registration[@]}"
   write_rpc_service lastfm_ingest --auth_address="$(socket_of auth)" \
-    --song_store_address="$(socket_of song_store)" --lastfm_api_url="$lastfm"
+    --song_store_address="$(socket_of song_store)" --lastfm_api_url="$lastfm" \
+    --budgets="$LASTFM_BUDGETS"
   write_playlog_service gateway --http_address="127.0.0.1:$PLAYLOG_HTTP_PORT" \
     --port_file="$home/run/gateway.port" --public_url="$PLAYLOG_PUBLIC_URL" \
     --neighbours="$(neighbours_of_gateway)"

@@ -16,6 +16,8 @@ read_settings() {
   SPOTIFY_ACCOUNTS_URL=${SPOTIFY_ACCOUNTS_URL:-https://accounts.spotify.com}
   LASTFM_API_URL=${LASTFM_API_URL:-https://ws.audioscrobbler.com}
   SPOTIFY_CLIENT_ID=${SPOTIFY_CLIENT_ID:-}
+  SPOTIFY_BUDGETS=${SPOTIFY_BUDGETS:-}
+  LASTFM_BUDGETS=${LASTFM_BUDGETS:-}
   # Kept in this shell alone; the programs that it starts find them in no environment.
   database_url=${PLAYLOG_DATABASE_URL:-}
   spotify_client_secret=${SPOTIFY_CLIENT_SECRET:-}

@@ -232,6 +232,13 @@ TEST_F(ConfigurationTest, AnUpstreamWithoutTlsStopsTheStart) {
   }
 }
 
+TEST_F(ConfigurationTest, ABudgetThatSaysNothingStopsTheStart) {
+  for (const std::string budgets : {"5", "5/0", "100 an hour", "5/1,"}) {
+    ExpectRefused("spotify_ingest", {"--budgets=" + budgets}, "--budgets must be calls/seconds");
+    ExpectRefused("lastfm_ingest", {"--budgets=" + budgets}, "--budgets must be calls/seconds");
+  }
+}
+
 TEST_F(ConfigurationTest, ANeighbourThatCannotBeAskedStopsTheStart) {
   for (const std::string& service : Stack::Services()) {
     if (service == "gateway" || service == "auth") continue;

@@ -24,6 +24,9 @@ struct StackOptions {
   int quarantine_mib = 32;
   bool reflection = false;
   std::string log_level = "info";
+  // What the ingest services may call (deploy/README.md); as often as tests of other things like.
+  // The sources' own limits if empty.
+  std::string budgets = "1000/1";
   // A cluster for the stack's database, which must outlive the stack; that of TestDatabase if null.
   testing::PostgresCluster* cluster = nullptr;
 };
