@@ -328,7 +328,8 @@ TEST_F(RenewalTest, AKeyThatAnotherProcessRenewedIsUsedWithoutAsking) {
                      .refresh_token = Secret("r3"),
                      .previous_refresh_token = Secret("r2"),
                      .expires_at = clock_.Now() + absl::Hours(1)});
-  Renewer renewer({source_, vault_, store_, clock_, [] { return 0.5; }});
+  Budget budget(nullptr, source_.profile(), {}, clock_);
+  Renewer renewer({source_, vault_, store_, budget, clock_, [] { return 0.5; }});
   const auto renewed = renewer.Renew(call_, kUser, ended, begin_ + absl::Seconds(20));
   ASSERT_THAT(renewed, IsOk());
   EXPECT_EQ(renewed->version, 4);
