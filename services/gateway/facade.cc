@@ -49,6 +49,8 @@ absl::Status Facade::Call(const Routing& routing, const HttpRequest& request,
   PLAYLOG_ASSIGN_OR_RETURN(
       const std::unique_ptr<google::protobuf::Message> message,
       BindRequest(route, routing.path_values, request.query, request.body, request.headers));
+  const auto stubs = neighbours_.StubsOf(route, *message);
+  if (!stubs.ok()) return ForClientOf(route, stubs.status());
   const RpcRequest call{.route = route,
                         .message = *message,
                         .token = std::move(token),
@@ -56,7 +58,7 @@ absl::Status Facade::Call(const Routing& routing, const HttpRequest& request,
                         .client_address = request.peer_address,
                         .is_head = routing.is_head,
                         .secure_cookies = secure_cookies_};
-  AnswerByRpc(neighbours_.StubOf(route), call, exchange);
+  AnswerByRpc(*stubs, call, exchange);
   return absl::OkStatus();
 }
 
@@ -73,12 +75,20 @@ HttpResponse Facade::AnswerLocally(const Route& route, const HttpRequest& reques
 HttpResponse Facade::Ready(const HttpRequest& request) const {
   std::vector<std::string> ailing = neighbours_.Ailing();
   if (!identity_.IsReady()) ailing.push_back("signing keys");
-  if (ailing.empty()) return Json("{\"status\":\"ready\"}");
+  if (ailing.empty()) return WellOrDegraded();
   return MakeErrorResponse(
       RetryableError(errors::v1::ERROR_CODE_UNAVAILABLE, "Not ready",
                      absl::StrCat("No answer from: ", absl::StrJoin(ailing, ", "), "."),
                      absl::Seconds(1)),
       request.request_id);
+}
+
+// What is degraded still serves, so it is no reason to send the callers elsewhere.
+HttpResponse Facade::WellOrDegraded() const {
+  const std::vector<std::string> degraded = neighbours_.Degraded();
+  if (degraded.empty()) return Json("{\"status\":\"ready\"}");
+  return Json(absl::StrCat("{\"status\":\"degraded\",\"degraded\":[\"",
+                           absl::StrJoin(degraded, "\",\""), "\"]}"));
 }
 
 }  // namespace playlog::gateway

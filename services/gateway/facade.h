@@ -38,6 +38,7 @@ class Facade final : public HttpHandler {
                     const std::shared_ptr<HttpExchange>& exchange);
   HttpResponse AnswerLocally(const Route& route, const HttpRequest& request) const;
   HttpResponse Ready(const HttpRequest& request) const;
+  HttpResponse WellOrDegraded() const;
 
   const Router& router_;
   Identity& identity_;

@@ -92,6 +92,12 @@ bool IsSoundAnswer(int status, const HttpHeaders& headers) {
 
 bool HasNoBody(int status) { return status == 204 || status == 304; }
 
+bool IsEventStream(const HttpHeaders& headers) {
+  return std::any_of(headers.begin(), headers.end(), [](const auto& field) {
+    return Equals(field.first, "Content-Type") && Equals(field.second, "text/event-stream");
+  });
+}
+
 std::string FormatAnswerHead(int status, const HttpHeaders& headers, const AnswerFraming& framing,
                              std::string_view request_id, bool is_https) {
   namespace http = boost::beast::http;

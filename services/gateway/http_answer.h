@@ -29,6 +29,10 @@ bool IsSoundAnswer(int status, const HttpHeaders& headers);
 // Returns whether answers of the status never have a body (204, 304).
 bool HasNoBody(int status);
 
+// Returns whether the answer is a stream of server-sent events, which goes on until something
+// happens and not until it is written.
+bool IsEventStream(const HttpHeaders& headers);
+
 // Writes the status line and the header fields: the answer's own but for those of the framing,
 // which are the server's; Date; the request's id; the security fields and Cache-Control: no-store
 // that the answer does not set itself. With `is_https` browsers are told to come by https alone for

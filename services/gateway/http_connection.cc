@@ -105,6 +105,7 @@ void Connection::BeginRequest() {
   refusal_.reset();
   framing_ = AnswerFraming::Kind::kLength;
   answer_begun_ = false;
+  is_event_stream_ = false;
   is_head_ = false;
   request_read_ = false;
   closes_ = false;
@@ -232,6 +233,8 @@ Connection::Awaitable<bool> Connection::RelayAnswer() {
 void Connection::FinishSoon() {
   error_code ignored;
   if (idle_) socket_.cancel(ignored);
+  // It may go on for hours, and its clients begin anew by themselves.
+  if (is_event_stream_) Cut();
 }
 
 void Connection::Cut() {

@@ -36,8 +36,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Begins to serve; any thread may call it.
   void Start();
 
-  // The server is closing: an idle connection ends now, another after its request. On the
-  // connection's thread.
+  // The server is closing: an idle connection ends now, as does one whose answer is a stream of
+  // events, and another after its request. On the connection's thread.
   void FinishSoon();
 
   // Ends the connection, whatever it is doing. On the connection's thread.
@@ -140,6 +140,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool is_head_ = false;
   bool request_read_ = false;
   bool answer_begun_ = false;
+  bool is_event_stream_ = false;
   bool closes_ = false;
   HttpAccess access_;
 };

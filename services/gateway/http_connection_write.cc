@@ -69,6 +69,10 @@ Connection::Awaitable<bool> Connection::WriteOutput(ExchangeState::Output output
   if (output.begins) {
     head = FormatHead(output.head, head_.version == 10 ? AnswerFraming::Kind::kUntilClose
                                                        : AnswerFraming::Kind::kChunked);
+    is_event_stream_ = IsEventStream(output.head.headers);
+    if (is_event_stream_ && server_.draining) co_return false;
+    // It waits for something to happen, and would hold up the requests that wait for us.
+    if (is_event_stream_ && place_.has_value()) server_.admission.BecomeStream(*place_);
   }
   const bool has_body = !is_head_ && framing_ != AnswerFraming::Kind::kNone;
   if (!has_body) output.data.clear();

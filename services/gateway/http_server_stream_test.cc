@@ -259,6 +259,44 @@ TEST(HttpStream, BreaksOffAHandlerThatDoesNotWait) {
   EXPECT_TRUE(refused.HasBeenNotified());
 }
 
+// Begins a stream of events that goes on for as long as `held` is there.
+TestServer::Function HoldEvents(std::shared_ptr<HttpExchange>& held) {
+  return [&held](const HttpRequest&, std::shared_ptr<HttpExchange> exchange) {
+    held = exchange;
+    exchange->Begin(200, {{"Content-Type", "text/event-stream"}});
+    exchange->Write("data: 1\n\n", [](bool) {});
+  };
+}
+
+TEST(HttpStream, OfEventsTakesNoPlaceFromRequests) {
+  HttpLimits limits;
+  limits.requests_in_flight = 1;
+  limits.requests_queued = 1;
+  std::shared_ptr<HttpExchange> held;
+  TestServer server(limits, HoldEvents(held));
+  RawClient client(server.port());
+  client.Send("GET /stream HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  const std::string first = client.ReadSome(1000);
+  EXPECT_NE(first.find("Content-Type: text/event-stream\r\n"), std::string::npos);
+  EXPECT_NE(first.find("Cache-Control: no-store\r\n"), std::string::npos);
+  server.ExpectGood();
+  held->End();
+  EXPECT_TRUE(client.ReadToEnd().ends_with("0\r\n\r\n"));
+  EXPECT_FALSE(client.was_reset());
+}
+
+TEST(HttpDrain, CutsStreamsOfEventsAtOnce) {
+  std::shared_ptr<HttpExchange> held;
+  TestServer server(HttpLimits(), HoldEvents(held));
+  RawClient client(server.port());
+  client.Send(kGet);
+  EXPECT_FALSE(client.ReadSome(1000).empty());
+  server.server().Drain(absl::Hours(1));
+  EXPECT_EQ(server.server().connections(), 0U);
+  client.ReadToEnd();
+  EXPECT_TRUE(client.was_reset());
+}
+
 TEST(HttpDrain, FinishesWhatIsInFlightAndClosesWhatIsIdle) {
   std::shared_ptr<HttpExchange> held;
   absl::Notification begun;

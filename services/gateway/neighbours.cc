@@ -1,10 +1,14 @@
 #include "services/gateway/neighbours.h"
 
-#include <utility>
+#include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/base/error.h"
+#include "common/base/status_macros.h"
 #include "common/rpc/server.h"
 #include "playlog/options/v1/options.pb.h"
+#include "services/gateway/source_routing.h"
 
 namespace playlog::gateway {
 namespace {
@@ -38,20 +42,37 @@ absl::StatusOr<std::unique_ptr<Neighbours>> Neighbours::Create(
     neighbour.stub = std::make_unique<grpc::GenericStub>(neighbour.channel);
     result->neighbours_.emplace(name, std::move(neighbour));
     const absl::MutexLock lock(&result->mutex_);
-    result->well_[name] = false;
+    result->health_[name] = Health();
+  }
+  for (const std::string& source : SourceNames()) {
+    const auto found = result->neighbours_.find(IngestServiceOf(source));
+    if (found == result->neighbours_.end()) continue;
+    result->sources_.emplace_back(source, found->second.stub.get());
   }
   for (const auto& route : router.routes()) {
     if (route->method == nullptr) continue;
-    const google::protobuf::ServiceDescriptor* service = route->method->service();
-    const auto found =
-        result->neighbours_.find(service->options().GetExtension(options::v1::served_by));
-    if (found == result->neighbours_.end()) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "--neighbours has no address of the service that serves ", service->full_name()));
-    }
-    result->stubs_[service] = found->second.stub.get();
+    PLAYLOG_RETURN_IF_ERROR(result->AddService(*route));
   }
   return result;
+}
+
+absl::Status Neighbours::AddService(const Route& route) {
+  const google::protobuf::ServiceDescriptor* service = route.method->service();
+  const auto refuse = [&] {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "--neighbours has no address of the service that serves ", service->full_name()));
+  };
+  if (route.by_source) {
+    if (sources_.empty()) return refuse();
+    for (const auto& [source, stub] : sources_) {
+      neighbours_.at(IngestServiceOf(source)).services.insert(service->full_name());
+    }
+    return absl::OkStatus();
+  }
+  const auto found = neighbours_.find(service->options().GetExtension(options::v1::served_by));
+  if (found == neighbours_.end()) return refuse();
+  stubs_[service] = found->second.stub.get();
+  return absl::OkStatus();
 }
 
 Neighbours::~Neighbours() {
@@ -59,20 +80,42 @@ Neighbours::~Neighbours() {
   if (watcher_.joinable()) watcher_.join();
 }
 
-grpc::GenericStub& Neighbours::StubOf(const Route& route) const {
-  return *stubs_.at(route.method->service());
+absl::StatusOr<std::vector<grpc::GenericStub*>> Neighbours::StubsOf(
+    const Route& route, const google::protobuf::Message& request) const {
+  using Stubs = std::vector<grpc::GenericStub*>;
+  if (!route.by_source) return Stubs{stubs_.at(route.method->service())};
+  PLAYLOG_ASSIGN_OR_RETURN(const NamedSource named, SourceOf(route, request));
+  Stubs stubs;
+  std::vector<std::string> names;
+  for (const auto& [source, stub] : sources_) {
+    if (named.name.empty() || named.name == source) stubs.push_back(stub);
+    names.push_back(source);
+  }
+  if (!stubs.empty()) return stubs;
+  if (named.field == route.job_id) return NoSuchJob();
+  return InvalidField(named.field->name(),
+                      absl::StrCat("one that is served here: ", absl::StrJoin(names, ", ")));
 }
 
 std::vector<std::string> Neighbours::Ailing() const {
   std::vector<std::string> ailing;
   const absl::MutexLock lock(&mutex_);
-  for (const auto& [name, well] : well_) {
+  for (const auto& [name, health] : health_) {
     // A broken connection shows before the next check does.
     const bool connected =
         neighbours_.at(name).channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY;
-    if (!well || !connected) ailing.push_back(name);
+    if (!health.well || !connected) ailing.push_back(name);
   }
   return ailing;
+}
+
+std::vector<std::string> Neighbours::Degraded() const {
+  std::vector<std::string> degraded;
+  const absl::MutexLock lock(&mutex_);
+  for (const auto& [name, health] : health_) {
+    if (health.well && health.degraded) degraded.push_back(name);
+  }
+  return degraded;
 }
 
 void Neighbours::Watch() {
@@ -85,10 +128,23 @@ void Neighbours::Watch() {
 
 void Neighbours::CheckAll() {
   for (const auto& [name, neighbour] : neighbours_) {
-    const bool well = rpc::CheckHealth(neighbour.channel, kCheckTimeout).ok();
+    const Health health = Check(neighbour);
     const absl::MutexLock lock(&mutex_);
-    well_[name] = well;
+    health_[name] = health;
   }
+}
+
+Neighbours::Health Neighbours::Check(const Neighbour& neighbour) {
+  Health health;
+  health.well = rpc::CheckHealth(neighbour.channel, kCheckTimeout).ok();
+  if (!health.well) return health;
+  health.degraded = std::any_of(
+      neighbour.services.begin(), neighbour.services.end(), [&](const std::string& service) {
+        // A server need not say anything of its single services.
+        const auto serving = rpc::IsServing(neighbour.channel, service, kCheckTimeout);
+        return serving.ok() && !*serving;
+      });
+  return health;
 }
 
 }  // namespace playlog::gateway

@@ -61,8 +61,8 @@ json::object RawContent(const std::string& content_type) {
   return {{content_type, json::object{{"schema", std::move(schema)}}}};
 }
 
-json::object JsonContent(json::object schema) {
-  return {{"application/json", json::object{{"schema", std::move(schema)}}}};
+json::object JsonContent(json::object schema, const std::string& content_type = "application/json") {
+  return {{content_type, json::object{{"schema", std::move(schema)}}}};
 }
 
 class Document {
@@ -75,6 +75,7 @@ class Document {
  private:
   json::array Parameters(const Route& route, const MethodDescriptor& method,
                          OpenApiSchemas::Fields& not_in_body);
+  json::object Content(const Route& route, const MethodDescriptor& method);
   json::object Responses(const Route& route, const MethodDescriptor& method);
   void AddErrors();
 
@@ -148,17 +149,20 @@ json::object CookieHeaders(const Route& route, const MethodDescriptor& method) {
   return {{"Set-Cookie", std::move(set_cookie)}};
 }
 
+// The content of a successful answer. The schema of events is that of the data of each.
+json::object Document::Content(const Route& route, const MethodDescriptor& method) {
+  if (route.IsRaw()) return RawContent(route.content_type);
+  json::object schema = schemas_.Message(*method.output_type(), Direction::kResponse);
+  if (route.is_event_stream) return JsonContent(std::move(schema), route.content_type);
+  return JsonContent(std::move(schema));
+}
+
 json::object Document::Responses(const Route& route, const MethodDescriptor& method) {
   json::object responses;
   const auto add_success = [&](int status) {
     json::object response{{"description", CommentOf(*method.output_type())}};
     if (!route.answer_cookies.empty()) response["headers"] = CookieHeaders(route, method);
-    if (status != 204) {
-      response["content"] =
-          route.IsRaw()
-              ? RawContent(route.content_type)
-              : JsonContent(schemas_.Message(*method.output_type(), Direction::kResponse));
-    }
+    if (status != 204) response["content"] = Content(route, method);
     responses[absl::StrCat(status)] = std::move(response);
   };
   if (route.alternative_status != 0) add_success(route.alternative_status);

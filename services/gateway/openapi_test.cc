@@ -43,13 +43,31 @@ TEST_F(OpenApi, HasThePathsOfTheContractAndNoOthers) {
       operations.insert(std::string(verb) + " " + std::string(path));
     }
   }
-  for (const std::string operation :
-       {"post /users/register", "post /users/token", "post /users/token/refresh", "get /users/me",
-        "delete /users/me", "post /users/api-keys", "get /users/api-keys",
-        "delete /users/api-keys/{service_name}", "get /music/fetch-recently-played",
-        "get /music/fetch-lastfm-recent", "get /music/get-stored-songs", "post /users/logout",
-        "post /users/password", "get /users/audit", "get /users/me/export",
-        "get /users/spotify/connect", "get /users/spotify/callback"}) {
+  for (const std::string operation : {"post /users/register",
+                                      "post /users/token",
+                                      "post /users/token/refresh",
+                                      "get /users/me",
+                                      "delete /users/me",
+                                      "post /users/api-keys",
+                                      "get /users/api-keys",
+                                      "delete /users/api-keys/{service_name}",
+                                      "get /music/fetch-recently-played",
+                                      "get /music/fetch-lastfm-recent",
+                                      "get /music/get-stored-songs",
+                                      "post /users/logout",
+                                      "post /users/password",
+                                      "get /users/audit",
+                                      "get /users/me/export",
+                                      "get /users/spotify/connect",
+                                      "get /users/spotify/callback",
+                                      "get /music/sync",
+                                      "put /music/sync/{source}",
+                                      "post /music/backfill/{source}",
+                                      "get /music/jobs",
+                                      "get /music/jobs/{job_id}",
+                                      "delete /music/jobs/{job_id}",
+                                      "get /music/jobs/{job_id}/events",
+                                      "get /music/coverage"}) {
     EXPECT_TRUE(operations.contains(operation)) << operation;
   }
   EXPECT_FALSE(operations.contains("get /healthz"));
@@ -111,6 +129,27 @@ TEST_F(OpenApi, DescribesAnswersThatAreNoJson) {
   EXPECT_EQ(At(page + "400/content/application~1json/schema/$ref"),
             "\"#/components/schemas/Error\"");
   EXPECT_EQ(At("/components/schemas/CompleteSignInResponse"), "nothing");
+}
+
+TEST_F(OpenApi, DescribesEventsByTheDataOfEach) {
+  const std::string events = "/paths/~1music~1jobs~1{job_id}~1events/get/responses/200/content";
+  EXPECT_EQ(At(events),
+            R"({"text/event-stream":{"schema":{"$ref":"#/components/schemas/WatchJobResponse"}}})");
+  EXPECT_EQ(At("/components/schemas/WatchJobResponse/properties/job/anyOf/0/$ref"),
+            "\"#/components/schemas/Job\"");
+}
+
+TEST_F(OpenApi, DescribesWhatIsServedBySources) {
+  const std::string start = "/paths/~1music~1backfill~1{source}/post";
+  EXPECT_THAT(At(start + "/responses/202"), HasSubstr("StartBackfillResponse"));
+  EXPECT_EQ(At(start + "/responses/200"), "nothing");
+  EXPECT_EQ(At(start + "/parameters/0/schema/$ref"), "\"#/components/schemas/Source\"");
+  EXPECT_EQ(At("/components/schemas/StartBackfillRequest/properties/source"), "nothing");
+  const std::string set = "/paths/~1music~1sync~1{source}/put";
+  EXPECT_EQ(At(set + "/requestBody/content/application~1json/schema/$ref"),
+            "\"#/components/schemas/SetSyncRequest\"");
+  EXPECT_EQ(At("/components/schemas/SetSyncRequest/required"), R"(["enabled"])");
+  EXPECT_EQ(At("/paths/~1music~1coverage/get/parameters/0/name"), "\"source\"");
 }
 
 TEST_F(OpenApi, DescribesCookies) {

@@ -12,6 +12,7 @@
 #include "google/api/annotations.pb.h"
 #include "playlog/options/v1/options.pb.h"
 #include "services/gateway/field_rules.h"
+#include "services/gateway/source_routing.h"
 
 namespace playlog::gateway {
 namespace {
@@ -77,16 +78,29 @@ absl::StatusOr<Caller> CallerOf(const MethodDescriptor& method) {
   return Refuse(method.full_name(), "it has a route but its access is not for people");
 }
 
+constexpr char kEventStream[] = "text/event-stream";
+
+// What an answer of events needs: parts, and the one status that clients of events take.
+absl::Status ReadEventStream(const options::v1::HttpBehaviour& behaviour, Route& route) {
+  if (!route.streams || route.status != 200 || !behaviour.file_name().empty()) {
+    return Refuse(route.method->full_name(), "events are a stream of status 200 without a name");
+  }
+  route.content_type = behaviour.content_type();
+  route.is_event_stream = true;
+  return absl::OkStatus();
+}
+
 bool IsFileName(std::string_view name) { return IsLiteral(name) && name.front() != '.'; }
 
-// What the option `content_type` needs: an answer whose one field, but for cookies, is the bytes
-// `body`.
+// What the option `content_type` needs: events, or an answer whose one field, but for cookies, is
+// the bytes `body`.
 absl::Status ReadRawAnswer(const options::v1::HttpBehaviour& behaviour, Route& route) {
   const MethodDescriptor& method = *route.method;
   if (behaviour.content_type().empty()) {
     if (behaviour.file_name().empty()) return absl::OkStatus();
     return Refuse(method.full_name(), "only an answer with a content_type has a file_name");
   }
+  if (behaviour.content_type() == kEventStream) return ReadEventStream(behaviour, route);
   const Descriptor& answer = *method.output_type();
   const FieldDescriptor* body = answer.FindFieldByName("body");
   const auto fields = static_cast<std::size_t>(answer.field_count());
@@ -141,6 +155,7 @@ absl::StatusOr<Route> RouteOf(const MethodDescriptor& method, const google::api:
   route.alternative_status = behaviour.alternative_status();
   if (behaviour.deadline_ms() != 0) route.deadline_ms = behaviour.deadline_ms();
   PLAYLOG_RETURN_IF_ERROR(ReadForms(behaviour, route));
+  PLAYLOG_RETURN_IF_ERROR(ReadSourceRouting(route));
   return route;
 }
 
@@ -172,6 +187,11 @@ absl::StatusOr<std::vector<Route>> RoutesOf(const MethodDescriptor& method) {
   const auto& access = method.options().GetExtension(options::v1::access);
   if (access.who_case() == options::v1::Access::WHO_NOT_SET) {
     return Refuse(method.full_name(), "it does not say who may call it");
+  }
+  const auto& service = method.service()->options();
+  if (service.GetExtension(options::v1::served_by_sources) &&
+      service.HasExtension(options::v1::served_by)) {
+    return Refuse(method.full_name(), "its service is served_by one and served_by_sources");
   }
   std::vector<Route> routes;
   if (!method.options().HasExtension(google::api::http)) return routes;

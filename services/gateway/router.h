@@ -52,13 +52,22 @@ struct Route {
   std::vector<CookieField> request_cookies;  // The request's fields that come as cookies.
   std::vector<CookieField> answer_cookies;   // The answer's fields that are set as cookies.
 
-  // Of an answer that is not JSON: its media type, the number of the field with its bytes, and the
-  // name under which browsers save it; empty for one that they show.
+  // Of an answer that is not JSON: its media type; but for events the number of the field with its
+  // bytes; and the name under which browsers save it, empty for one that they show.
   std::string content_type;
   int body_number = 0;
   std::string file_name;
+  // Each part of the stream is the JSON of a server-sent event.
+  bool is_event_stream = false;
 
-  bool IsRaw() const { return !content_type.empty(); }
+  // Every ingest service serves the RPC, and the request's fields `source` and `job_id`, where it
+  // has them, say which one is meant (source_routing.h).
+  bool by_source = false;
+  const google::protobuf::FieldDescriptor* source = nullptr;
+  const google::protobuf::FieldDescriptor* job_id = nullptr;
+
+  // The answer's body is the bytes of its field `body`.
+  bool IsRaw() const { return body_number != 0; }
 };
 
 // What the router makes of a verb and a path.
@@ -81,10 +90,10 @@ struct Routing {
 class Router {
  public:
   // Fails, naming the RPC, where an RPC has no `access` option, is annotated in a way that is not
-  // understood, streams requests, has a message that has no form in JSON, a cookie or a body of
-  // bytes that cannot be served, or stands on the same verb and path as another. RPCs without an
-  // annotation are no routes. Each of `local_paths`
-  // ("/healthz") becomes a route for GET and HEAD without a method.
+  // understood, streams requests, has a message that has no form in JSON, a cookie, a body of bytes
+  // or events that cannot be served, is served by sources in a way that ReadSourceRouting refuses,
+  // or stands on the same verb and path as another. RPCs without an annotation are no routes. Each
+  // of `local_paths` ("/healthz") becomes a route for GET and HEAD without a method.
   static absl::StatusOr<std::unique_ptr<Router>> Create(
       std::span<const google::protobuf::ServiceDescriptor* const> services,
       std::span<const std::string> local_paths = {});

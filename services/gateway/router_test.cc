@@ -90,7 +90,23 @@ INSTANTIATE_TEST_SUITE_P(
                     "playlog.spotify.v1.SpotifySignInService.BeginSignIn", Caller::kUser, 200},
         ContractRow{"GET", "/users/spotify/callback",
                     "playlog.spotify.v1.SpotifySignInService.CompleteSignIn", Caller::kAnyone, 200,
-                    400}));
+                    400},
+        ContractRow{"GET", "/music/sync", "playlog.ingest.v1.SyncService.GetSync", Caller::kUser,
+                    200},
+        ContractRow{"PUT", "/music/sync/spotify", "playlog.ingest.v1.SyncService.SetSync",
+                    Caller::kUser, 200, 0, true},
+        ContractRow{"POST", "/music/backfill/lastfm", "playlog.ingest.v1.JobService.StartBackfill",
+                    Caller::kUser, 202, 0, true},
+        ContractRow{"GET", "/music/jobs", "playlog.ingest.v1.JobService.ListJobs", Caller::kUser,
+                    200},
+        ContractRow{"GET", "/music/jobs/lastfm-1", "playlog.ingest.v1.JobService.GetJob",
+                    Caller::kUser, 200},
+        ContractRow{"DELETE", "/music/jobs/lastfm-1", "playlog.ingest.v1.JobService.CancelJob",
+                    Caller::kUser, 204},
+        ContractRow{"GET", "/music/jobs/lastfm-1/events", "playlog.ingest.v1.JobService.WatchJob",
+                    Caller::kUser, 200},
+        ContractRow{"GET", "/music/coverage", "playlog.ingest.v1.CoverageService.GetCoverage",
+                    Caller::kUser, 200}));
 
 TEST(Router, KnowsHowEachRouteBehaves) {
   const auto router = MakeRouter();
@@ -122,6 +138,22 @@ TEST(Router, KnowsWhichAnswersAreNoJson) {
   EXPECT_EQ(callback->content_type, "text/html; charset=utf-8");
   EXPECT_EQ(callback->file_name, "");
   EXPECT_FALSE(router->Find("GET", "/users/me").route->IsRaw());
+  const Route* events = router->Find("GET", "/music/jobs/lastfm-1/events").route;
+  EXPECT_TRUE(events->is_event_stream);
+  EXPECT_EQ(events->content_type, "text/event-stream");
+  EXPECT_FALSE(events->IsRaw());
+  EXPECT_FALSE(exported->is_event_stream);
+}
+
+TEST(Router, KnowsWhichRoutesGoToSources) {
+  const auto router = MakeRouter();
+  const Route* sync = router->Find("PUT", "/music/sync/spotify").route;
+  EXPECT_TRUE(sync->by_source);
+  EXPECT_EQ(sync->source->name(), "source");
+  EXPECT_EQ(sync->job_id, nullptr);
+  EXPECT_EQ(router->Find("GET", "/music/jobs/lastfm-1").route->job_id->name(), "job_id");
+  EXPECT_TRUE(router->Find("GET", "/music/jobs").route->by_source);
+  EXPECT_FALSE(router->Find("GET", "/music/get-stored-songs").route->by_source);
 }
 
 TEST(Router, KnowsWhichFieldsAreCookies) {
@@ -183,7 +215,7 @@ TEST(Router, RefusesTraceAndConnectWhateverFollows) {
   for (const std::string target : {"/", "a:80", "/no/such/path"}) {
     const Routing routing = router->Find("CONNECT", target);
     EXPECT_THAT(routing.status, ErrorIs(errors::v1::ERROR_CODE_METHOD_NOT_ALLOWED)) << target;
-    EXPECT_EQ(routing.allow, "GET, HEAD, POST, DELETE, OPTIONS");
+    EXPECT_EQ(routing.allow, "GET, HEAD, POST, PUT, DELETE, OPTIONS");
   }
 }
 
@@ -305,6 +337,10 @@ std::string RawRpc(const std::string& fields, const std::string& behaviour,
 TEST(RouterCreate, RefusesRawAnswersAndCookiesThatCannotBeServed) {
   const std::string zip = "content_type: 'application/zip' ";
   const std::string cookie = "[(playlog.options.v1.cookie) = {name: 'a', path: '/', max_age_s: 1}]";
+  const std::string events = "content_type: 'text/event-stream' ";
+  EXPECT_THAT(
+      Router::Create(TestProtos(RawRpc("string text = 1;", events, "stream Raw")).Services()),
+      IsOk());
   const std::string good = RawRpc("bytes body = 3; string tie = 1 " + cookie + ";", zip);
   EXPECT_THAT(Router::Create(TestProtos(good).Services()), IsOk());
   EXPECT_THAT(Router::Create(TestProtos(RawRpc("bytes body = 1;", zip, "stream Raw")).Services()),
@@ -322,6 +358,9 @@ TEST(RouterCreate, RefusesRawAnswersAndCookiesThatCannotBeServed) {
       RawRpc("bytes body = 1;", zip + "file_name: '.a'"),
       RawRpc("bytes body = 1;", "file_name: 'a.zip'"),
       RawRpc("bytes body = 1; string tie = 2 " + cookie + ";", zip, "stream Raw"),
+      RawRpc("string text = 1;", events),
+      RawRpc("string text = 1;", events + "file_name: 'a'", "stream Raw"),
+      RawRpc("string text = 1;", events + "status: 202", "stream Raw"),
       RawRpc("int32 tie = 2 " + cookie + ";", ""),
       "message Q { string tie = 1 " + cookie +
           "; } message A {} service S { rpc M(Q) returns (A) {" + UserRoute("get: '/x/{tie}'") +

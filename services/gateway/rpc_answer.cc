@@ -31,8 +31,9 @@ absl::StatusOr<std::string_view> BytesOf(std::string_view wire, int number) {
 }  // namespace
 
 HttpHeaders HeadersOf(const Route& route) {
-  HttpHeaders headers = {
-      {"Content-Type", route.IsRaw() ? route.content_type : std::string("application/json")}};
+  HttpHeaders headers = {{"Content-Type", route.content_type.empty()
+                                              ? std::string("application/json")
+                                              : route.content_type}};
   if (!route.file_name.empty()) {
     headers.emplace_back("Content-Disposition",
                          absl::StrCat("attachment; filename=\"", route.file_name, "\""));

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "services/gateway/http_exchange.h"
 #include "services/gateway/router.h"
@@ -24,8 +25,10 @@ struct RpcRequest {
 };
 
 // Calls the RPC and answers the exchange with its response: a unary answer at once, a streamed one
-// part by part as the client takes them. The call ends when the client leaves. Does not block.
-void AnswerByRpc(grpc::GenericStub& stub, const RpcRequest& request,
+// part by part as the client takes them. Of several stubs, which a route that streams never has,
+// all are asked at the same time: their answers are merged in the order of the stubs, and the first
+// error ends all. The calls end when the client leaves. Does not block.
+void AnswerByRpc(const std::vector<grpc::GenericStub*>& stubs, const RpcRequest& request,
                  std::shared_ptr<HttpExchange> exchange);
 
 }  // namespace playlog::gateway

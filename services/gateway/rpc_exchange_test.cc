@@ -1,19 +1,15 @@
 #include "services/gateway/rpc_exchange.h"
 
 #include <gmock/gmock.h>
-#include <grpcpp/generic/async_generic_service.h>
-#include <grpcpp/server.h>
-#include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
-#include <map>
-#include <utility>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "common/base/error.h"
 #include "common/rpc/client.h"
 #include "common/rpc/status.h"
+#include "services/gateway/recording_exchange.h"
+#include "services/gateway/scripted_server.h"
 #include "services/gateway/test_protos.h"
 
 namespace playlog::gateway {
@@ -34,6 +30,7 @@ constexpr char kProtos[] = R"(
     string tie = 2 [(playlog.options.v1.cookie) = {name: 'ticket', path: '/x', max_age_s: 60}];
     int32 number = 3;
   }
+  message Event { string text = 1; repeated int32 numbers = 2; }
   message Page {
     bytes body = 7;
     string tie = 2 [(playlog.options.v1.cookie) = {name: 'ticket', path: '/x', max_age_s: 60}];
@@ -58,137 +55,17 @@ constexpr char kProtos[] = R"(
         content_type: 'application/zip' file_name: 'all.zip'
       };
     }
+    rpc Watch(Q) returns (stream Event) {
+      option idempotency_level = NO_SIDE_EFFECTS;
+      option (playlog.options.v1.access) = {user: true};
+      option (google.api.http) = {get: '/events'};
+      option (playlog.options.v1.http_behaviour) = {content_type: 'text/event-stream'};
+    }
   })";
-
-// What the service behind the gateway answers, and what it was asked.
-struct Script {
-  std::vector<std::string> parts;  // In wire form.
-  grpc::Status status;
-  bool alternative = false;
-  std::multimap<std::string, std::string> metadata;
-};
-
-class ScriptReactor final : public grpc::ServerGenericBidiReactor {
- public:
-  ScriptReactor(grpc::GenericCallbackServerContext& context, Script& script)
-      : context_(context), script_(script) {
-    for (const auto& [key, value] : context.client_metadata()) {
-      script.metadata.emplace(std::string(key.data(), key.size()),
-                              std::string(value.data(), value.size()));
-    }
-    StartRead(&request_);
-  }
-  void OnReadDone(bool) override { Next(); }
-  void OnWriteDone(bool ok) override { ok ? Next() : Finish(grpc::Status::CANCELLED); }
-  void OnDone() override { delete this; }
-
- private:
-  void Next() {
-    if (sent_ == script_.parts.size()) {
-      if (script_.alternative) {
-        context_.AddTrailingMetadata(rpc::kHttpStatusKey, rpc::kAlternativeStatus);
-      }
-      Finish(script_.status);
-      return;
-    }
-    const grpc::Slice slice(script_.parts[sent_++]);
-    part_ = grpc::ByteBuffer(&slice, 1);
-    StartWrite(&part_);
-  }
-
-  grpc::GenericCallbackServerContext& context_;
-  Script& script_;
-  grpc::ByteBuffer request_;
-  grpc::ByteBuffer part_;
-  std::size_t sent_ = 0;
-};
-
-class ScriptService final : public grpc::CallbackGenericService {
- public:
-  explicit ScriptService(Script& script) : script_(script) {}
-  grpc::ServerGenericBidiReactor* CreateReactor(
-      grpc::GenericCallbackServerContext* context) override {
-    return new ScriptReactor(*context, script_);
-  }
-
- private:
-  Script& script_;
-};
-
-// Keeps what the gateway would send. Each part stays in the socket until the test takes it.
-class RecordingExchange final : public HttpExchange {
- public:
-  void Send(HttpResponse response) override {
-    Set([&] { sent_ = std::move(response); }, true);
-  }
-  void Begin(int status, HttpHeaders headers) override {
-    Set([&] { sent_ = {status, std::move(headers), ""}; }, false);
-  }
-  void Write(std::string part, std::function<void(bool)> done) override {
-    Set(
-        [&] {
-          EXPECT_EQ(done_, nullptr) << "a part came before the last one was taken";
-          parts_.push_back(std::move(part));
-          done_ = std::move(done);
-        },
-        false);
-  }
-  void End() override {
-    Set([] {}, true);
-  }
-  void Abort() override {
-    Set([this] { aborted_ = true; }, true);
-  }
-  void OnCancelled(std::function<void()>) override {}
-
-  // Takes parts until the answer has ended.
-  void TakeAll() {
-    while (true) {
-      std::function<void(bool)> done;
-      {
-        const auto changed = [this] { return ended_ || done_ != nullptr; };
-        const absl::MutexLock lock(&mutex_);
-        if (!mutex_.AwaitWithTimeout(absl::Condition(&changed), absl::Seconds(20))) {
-          ADD_FAILURE() << "the answer does not end";
-          return;
-        }
-        if (ended_) return;
-        done = std::exchange(done_, nullptr);
-      }
-      done(true);
-    }
-  }
-  const HttpResponse& sent() const { return sent_; }
-  const std::vector<std::string>& parts() const { return parts_; }
-  bool aborted() const { return aborted_; }
-
- private:
-  template <class Change>
-  void Set(Change change, bool ends) {
-    const absl::MutexLock lock(&mutex_);
-    EXPECT_FALSE(ended_);
-    change();
-    ended_ = ended_ || ends;
-  }
-
-  absl::Mutex mutex_;
-  bool ended_ = false;
-  bool aborted_ = false;
-  HttpResponse sent_;
-  std::vector<std::string> parts_;
-  std::function<void(bool)> done_;
-};
 
 class RpcExchange : public ::testing::Test {
  protected:
-  RpcExchange()
-      : protos_(kProtos), router_(Router::Create(protos_.Services()).value()), service_(script_) {
-    grpc::ServerBuilder builder;
-    builder.RegisterCallbackGenericService(&service_);
-    server_ = builder.BuildAndStart();
-    stub_ = std::make_unique<grpc::GenericStub>(server_->InProcessChannel({}));
-  }
-  ~RpcExchange() override { server_->Shutdown(); }
+  RpcExchange() : protos_(kProtos), router_(Router::Create(protos_.Services()).value()) {}
 
   void AnswerWith(const std::string& type, const std::vector<std::string>& texts) {
     for (const std::string& text : texts) {
@@ -196,27 +73,32 @@ class RpcExchange : public ::testing::Test {
     }
   }
 
-  std::shared_ptr<RecordingExchange> Call(const std::string& path, bool secure_cookies = false) {
+  std::shared_ptr<RecordingExchange> Begin(const std::string& path, bool is_head = false,
+                                           bool secure_cookies = false) {
     const Route& route = *router_->Find("GET", path).route;
     auto exchange = std::make_shared<RecordingExchange>();
-    AnswerByRpc(*stub_,
+    AnswerByRpc({&server_.stub()},
                 {.route = route,
                  .message = *protos_.Make("Q"),
                  .token = "the-token",
                  .request_id = "the-id",
                  .client_address = "192.0.2.7",
+                 .is_head = is_head,
                  .secure_cookies = secure_cookies},
                 exchange);
+    return exchange;
+  }
+
+  std::shared_ptr<RecordingExchange> Call(const std::string& path, bool secure_cookies = false) {
+    auto exchange = Begin(path, false, secure_cookies);
     exchange->TakeAll();
     return exchange;
   }
 
   TestProtos protos_;
   std::unique_ptr<Router> router_;
-  Script script_;
-  ScriptService service_;
-  std::unique_ptr<grpc::Server> server_;
-  std::unique_ptr<grpc::GenericStub> stub_;
+  ScriptedServer server_;
+  Script& script_ = server_.script();
 };
 
 TEST_F(RpcExchange, TellsTheServiceWhereTheClientComesFrom) {
@@ -325,11 +207,68 @@ TEST_F(RpcExchange, AnswersAFileThatFailsAfterItsFirstPartWithTheError) {
   EXPECT_THAT(answer->sent().body, HasSubstr(R"("error":"Away")"));
 }
 
+TEST_F(RpcExchange, SendsEachEventAtOnce) {
+  AnswerWith("Event", {"text: 'a' numbers: [1, 2]"});
+  script_.hangs = true;
+  const auto answer = Begin("/events");
+  // The second event may be long in coming.
+  EXPECT_TRUE(answer->TakeOne());
+  EXPECT_EQ(answer->sent().status, 200);
+  EXPECT_THAT(answer->sent().headers, ElementsAre(Pair("Content-Type", "text/event-stream")));
+  EXPECT_THAT(answer->parts(), ElementsAre("data: {\"text\":\"a\",\"numbers\":[1,2]}\n\n"));
+  answer->Cancel();
+  script_.cancelled.WaitForNotification();
+  answer->TakeAll();
+}
+
+TEST_F(RpcExchange, EndsTheEventsWithTheStream) {
+  AnswerWith("Event", {"text: 'a\\nb'", "numbers: 1"});
+  const auto answer = Call("/events");
+  EXPECT_THAT(answer->parts(), ElementsAre("data: {\"text\":\"a\\nb\",\"numbers\":[]}\n\n",
+                                           "data: {\"text\":\"\",\"numbers\":[1]}\n\n", ""));
+  EXPECT_FALSE(answer->aborted());
+}
+
+TEST_F(RpcExchange, AnswersNoEventsWithAnEmptyBody) {
+  const auto answer = Call("/events");
+  EXPECT_EQ(answer->sent().status, 200);
+  EXPECT_EQ(answer->sent().body, "");
+  EXPECT_THAT(answer->sent().headers, Contains(Pair("Content-Type", "text/event-stream")));
+}
+
+TEST_F(RpcExchange, AnswersAnErrorBeforeTheFirstEventInJson) {
+  script_.status = rpc::ToGrpc(Error(errors::v1::ERROR_CODE_NOT_FOUND, "Not found"));
+  const auto answer = Call("/events");
+  EXPECT_EQ(answer->sent().status, 404);
+  EXPECT_THAT(answer->sent().headers, Contains(Pair("Content-Type", "application/json")));
+}
+
+TEST_F(RpcExchange, BreaksEventsThatFailAfterTheFirst) {
+  AnswerWith("Event", {"text: 'a'"});
+  script_.status = rpc::ToGrpc(Error(errors::v1::ERROR_CODE_UNAVAILABLE, "Away"));
+  const auto answer = Call("/events");
+  EXPECT_EQ(answer->sent().status, 200);
+  EXPECT_EQ(answer->parts().size(), 1u);
+  EXPECT_TRUE(answer->aborted());
+}
+
+TEST_F(RpcExchange, AnswersHeadOfEventsWithTheHeadAlone) {
+  AnswerWith("Event", {"text: 'a'"});
+  script_.hangs = true;
+  const auto answer = Begin("/events", /*is_head=*/true);
+  script_.cancelled.WaitForNotification();
+  EXPECT_EQ(answer->sent().status, 200);
+  EXPECT_THAT(answer->sent().headers, ElementsAre(Pair("Content-Type", "text/event-stream")));
+  EXPECT_THAT(answer->parts(), IsEmpty());
+  EXPECT_FALSE(answer->aborted());
+}
+
 TEST_F(RpcExchange, CallsAnAnswerThatNoClientMaySeeABug) {
   script_.parts = {"\xFF"};
   EXPECT_EQ(Call("/page")->sent().status, 500);
   EXPECT_EQ(Call("/json")->sent().status, 500);
   EXPECT_EQ(Call("/file")->sent().status, 500);
+  EXPECT_EQ(Call("/events")->sent().status, 500);
   script_.parts.clear();
   AnswerWith("Json", {"tie: 'a; Domain=evil'"});
   const auto answer = Call("/json");

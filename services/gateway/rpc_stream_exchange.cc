@@ -1,0 +1,152 @@
+#include "services/gateway/rpc_stream_exchange.h"
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/client_callback.h>
+
+#include <atomic>
+#include <string>
+#include <utility>
+
+#include "absl/synchronization/mutex.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/rpc/status.h"
+#include "services/gateway/part_writer.h"
+#include "services/gateway/rpc_answer.h"
+#include "services/gateway/rpc_exchange_base.h"
+
+namespace playlog::gateway {
+namespace {
+
+// Reads the parts of a stream and hands each on in the route's form; the next part is read when the
+// client's socket has taken the last one, so memory does not grow with the history. The first part
+// is held until it is known whether there is a second: most answers are one part, and go out whole
+// with their length. Events are not held, since the next one may be long in coming.
+class StreamExchange final : public RpcExchangeBase,
+                             public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  StreamExchange(const RpcRequest& request, std::shared_ptr<HttpExchange> http)
+      : RpcExchangeBase(request, std::move(http)),
+        writer_(PartWriter::For(route_)),
+        life_(std::make_shared<Life>()) {
+    Introduce(request, context_);
+    life_->context = &context_;
+  }
+
+  void Start(grpc::GenericStub& stub) {
+    http_->OnCancelled([life = life_] { life->Cancel(); });
+    // A stream has no deadline as a whole; its first part has.
+    alarm_.Set(absl::ToChronoTime(deadline_), [life = life_](bool fired) {
+      if (fired) life->CancelUnlessAnswering();
+    });
+    stub.PrepareBidiStreamingCall(&context_, route_.grpc_method, grpc::StubOptions(), this);
+    AddHold();  // Reads are also started outside reactions, when the socket has taken a part.
+    StartWriteLast(&request_, grpc::WriteOptions());
+    StartRead(&part_);
+    StartCall();
+  }
+
+  void OnReadDone(bool ok) override {
+    life_->answering = true;
+    if (!ok) return EndReads();
+    const bool holds = !route_.is_event_stream;
+    const bool is_first = !is_one_read_;
+    is_one_read_ = true;
+    std::string ready = std::exchange(pending_, std::string());
+    broken_ = writer_->Append(Flatten(part_), pending_);
+    if (!broken_.ok()) return GiveUp();
+    if (holds && is_first) return StartRead(&part_);
+    if (!holds) ready = std::exchange(pending_, std::string());
+    if (!begun_) {
+      begun_ = true;
+      http_->Begin(route_.status, HeadersOf(route_));
+    }
+    if (is_head_) return GiveUp();
+    http_->Write(std::move(ready), [this](bool taken) {
+      if (!taken) return GiveUp();
+      StartRead(&part_);
+    });
+  }
+
+  void OnDone(const grpc::Status& status) override {
+    Complete(broken_.ok() ? rpc::FromGrpc(status) : broken_);
+    life_->Forget();
+    delete this;
+  }
+
+ private:
+  // What callbacks that may come late hold of this call.
+  struct Life {
+    void Cancel() {
+      const absl::MutexLock lock(&mutex);
+      if (context != nullptr) context->TryCancel();
+    }
+    void CancelUnlessAnswering() {
+      if (!answering) Cancel();
+    }
+    void Forget() {
+      const absl::MutexLock lock(&mutex);
+      context = nullptr;
+    }
+    std::atomic<bool> answering = false;
+    absl::Mutex mutex;
+    grpc::ClientContext* context ABSL_GUARDED_BY(mutex) = nullptr;
+  };
+
+  void EndReads() {
+    alarm_.Cancel();
+    RemoveHold();
+  }
+
+  void GiveUp() {
+    context_.TryCancel();
+    EndReads();
+  }
+
+  void Complete(const absl::Status& status) {
+    if (begun_ && is_head_) return;
+    if (!status.ok()) {
+      if (!begun_) return SendError(Describe(status));
+      Log(Severity::kWarning, "stream_broken",
+          {{"method", route_.grpc_method},
+           {"error", status.ToString()},
+           {"request_id", request_id_}});
+      return http_->Abort();
+    }
+    if (const absl::Status finished = writer_->Finish(pending_); !finished.ok()) {
+      return begun_ ? http_->Abort() : SendError(finished);
+    }
+    if (!begun_) return SendWhole(context_, std::move(pending_));
+    http_->Write(std::move(pending_), [http = http_](bool taken) {
+      if (taken) http->End();
+    });
+  }
+
+  // Our own cancellation because the first part did not come in time is a missed deadline.
+  absl::Status Describe(const absl::Status& status) const {
+    if (!absl::IsCancelled(status)) return status;
+    return Error(errors::v1::ERROR_CODE_DEADLINE_EXCEEDED, "Deadline exceeded", "Try again.");
+  }
+
+  grpc::ClientContext context_;
+  const std::unique_ptr<PartWriter> writer_;
+  const std::shared_ptr<Life> life_;
+  grpc::Alarm alarm_;
+  grpc::ByteBuffer part_;
+  std::string pending_;
+  bool is_one_read_ = false;
+  bool begun_ = false;
+  absl::Status broken_;
+};
+
+}  // namespace
+
+void AnswerByStream(grpc::GenericStub& stub, const RpcRequest& request,
+                    std::shared_ptr<HttpExchange> exchange) {
+  // Deletes itself when the call is done.
+  (new StreamExchange(request, std::move(exchange)))->Start(stub);
+}
+
+}  // namespace playlog::gateway

@@ -1,0 +1,129 @@
+#ifndef PLAYLOG_SERVICES_GATEWAY_SCRIPTED_SERVER_H_
+#define PLAYLOG_SERVICES_GATEWAY_SCRIPTED_SERVER_H_
+
+// For tests.
+
+#include <grpcpp/channel.h>
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "common/rpc/client.h"
+
+namespace playlog::gateway {
+
+// What the service behind the gateway answers, and what it was asked.
+struct Script {
+  std::vector<std::string> parts;  // In wire form.
+  grpc::Status status;
+  bool alternative = false;
+  // It says nothing after the parts, until the call is cancelled.
+  bool hangs = false;
+  std::multimap<std::string, std::string> metadata;
+  absl::Notification asked;
+  absl::Notification cancelled;
+};
+
+class ScriptReactor final : public grpc::ServerGenericBidiReactor {
+ public:
+  ScriptReactor(grpc::GenericCallbackServerContext& context, Script& script)
+      : context_(context), script_(script) {
+    for (const auto& [key, value] : context.client_metadata()) {
+      script.metadata.emplace(std::string(key.data(), key.size()),
+                              std::string(value.data(), value.size()));
+    }
+    if (!script.asked.HasBeenNotified()) script.asked.Notify();
+    StartRead(&request_);
+  }
+  void OnReadDone(bool) override { Next(); }
+  void OnCancel() override {
+    const absl::MutexLock lock(&mutex_);
+    is_cancelled_ = true;
+    if (hangs_) EndHanging();
+  }
+  void OnWriteDone(bool ok) override { ok ? Next() : Finish(grpc::Status::CANCELLED); }
+  void OnDone() override { delete this; }
+
+ private:
+  void Next() {
+    if (sent_ == script_.parts.size()) {
+      if (script_.hangs) return Hang();
+      if (script_.alternative) {
+        context_.AddTrailingMetadata(rpc::kHttpStatusKey, rpc::kAlternativeStatus);
+      }
+      Finish(script_.status);
+      return;
+    }
+    const grpc::Slice slice(script_.parts[sent_++]);
+    part_ = grpc::ByteBuffer(&slice, 1);
+    StartWrite(&part_);
+  }
+
+  void Hang() {
+    const absl::MutexLock lock(&mutex_);
+    hangs_ = true;
+    if (is_cancelled_) EndHanging();
+  }
+  void EndHanging() {
+    script_.cancelled.Notify();
+    Finish(grpc::Status::CANCELLED);
+  }
+
+  grpc::GenericCallbackServerContext& context_;
+  Script& script_;
+  absl::Mutex mutex_;
+  bool hangs_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  grpc::ByteBuffer request_;
+  grpc::ByteBuffer part_;
+  std::size_t sent_ = 0;
+};
+
+class ScriptService final : public grpc::CallbackGenericService {
+ public:
+  explicit ScriptService(Script& script) : script_(script) {}
+  grpc::ServerGenericBidiReactor* CreateReactor(
+      grpc::GenericCallbackServerContext* context) override {
+    return new ScriptReactor(*context, script_);
+  }
+
+ private:
+  Script& script_;
+};
+
+// A server that answers every RPC by a script, and the way to it.
+class ScriptedServer {
+ public:
+  ScriptedServer() : service_(script_) {
+    grpc::ServerBuilder builder;
+    builder.RegisterCallbackGenericService(&service_);
+    server_ = builder.BuildAndStart();
+    // The end of a call may come after that of its test. It must not be the last to hold a channel:
+    // gRPC's thread would wait for itself.
+    static auto& kept = *new std::vector<std::shared_ptr<grpc::Channel>>();
+    kept.push_back(server_->InProcessChannel({}));
+    stub_ = std::make_unique<grpc::GenericStub>(kept.back());
+  }
+  ~ScriptedServer() { server_->Shutdown(); }
+
+  Script& script() { return script_; }
+  grpc::GenericStub& stub() { return *stub_; }
+
+ private:
+  Script script_;
+  ScriptService service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<grpc::GenericStub> stub_;
+};
+
+}  // namespace playlog::gateway
+
+#endif  // PLAYLOG_SERVICES_GATEWAY_SCRIPTED_SERVER_H_
