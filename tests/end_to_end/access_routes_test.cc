@@ -34,6 +34,8 @@ struct RouteRow {
   bool ends_the_caller = false;  // The caller must be one that no other row needs.
 };
 
+constexpr char kNobodysJob[] = "/music/jobs/lastfm-999999999/";
+
 // In the order in which they are tried: keys are stored before they are used and deleted after.
 std::vector<RouteRow> Rows() {
   const auto text = [](const std::string& json) { return [json](const User&) { return json; }; };
@@ -68,6 +70,15 @@ std::vector<RouteRow> Rows() {
       {"GET /music/fetch-recently-played", "/music/fetch-recently-played/"},
       {"GET /music/fetch-lastfm-recent", "/music/fetch-lastfm-recent/"},
       {"GET /music/get-stored-songs", "/music/get-stored-songs/"},
+      {"GET /music/sync", "/music/sync/"},
+      {"PUT /music/sync/{source}", "/music/sync/spotify/", text("{\"enabled\":false}")},
+      {"GET /music/coverage", "/music/coverage/"},
+      {"POST /music/backfill/{source}", "/music/backfill/lastfm/", text("{}"), {202}},
+      {"GET /music/jobs", "/music/jobs/"},
+      // Nobody's; that nobody reaches another's has a test of its own.
+      {"GET /music/jobs/{job_id}", kNobodysJob, nullptr, {404}},
+      {"GET /music/jobs/{job_id}/events", absl::StrCat(kNobodysJob, "events/"), nullptr, {404}},
+      {"DELETE /music/jobs/{job_id}", kNobodysJob, nullptr, {404}},
       {"DELETE /users/api-keys/{service_name}", "/users/api-keys/spotify/", nullptr, {204}},
       // Without a client id of Spotify's there is no sign-in to begin.
       {"GET /users/spotify/connect", "/users/spotify/connect/", nullptr, {200, 501}},
@@ -205,6 +216,23 @@ TEST_F(AccessRoutesTest, UsersSeeNothingOfEachOther) {
   EXPECT_EQ(CountElements(api().Get("/users/api-keys/", other.access).body, "results"), 2);
   EXPECT_EQ(api().Delete("/users/me/", user.access).status, 204);
   EXPECT_GT(CountElements(api().StoredSongs(other).body, "results"), 0);
+}
+
+TEST_F(AccessRoutesTest, NobodyReachesTheJobsOfAnother) {
+  const User user = NewListener();
+  const User other = NewListener();
+  const HttpAnswer started = api().Post("/music/backfill/lastfm/", "{}", other.access);
+  ASSERT_EQ(started.status, 202) << started.body;
+  const std::string id = Member(started.body, "job_id");
+  const std::string job = absl::StrCat("/music/jobs/", id, "/");
+  ExpectError(api().Get(job, user.access), 404, "NOT_FOUND");
+  ExpectError(api().Get(absl::StrCat(job, "events/"), user.access), 404, "NOT_FOUND");
+  ExpectError(api().Delete(job, user.access), 404, "NOT_FOUND");
+  EXPECT_EQ(CountElements(api().Get("/music/jobs/", user.access).body, "results"), 0);
+  EXPECT_EQ(CountElements(api().Get("/music/jobs/", other.access).body, "results"), 1);
+  const HttpAnswer theirs = api().Get(job, other.access);
+  EXPECT_EQ(theirs.status, 200);
+  EXPECT_NE(Member(theirs.body, "job.state"), "cancelled");
 }
 
 // A user's id is never taken from the request, wherever one puts it.

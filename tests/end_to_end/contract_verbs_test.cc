@@ -33,6 +33,13 @@ const std::vector<RouteRow>& Routes() {
                                  {"/users/me/export", {"GET", "HEAD", "OPTIONS"}},
                                  {"/users/spotify/connect", {"GET", "OPTIONS"}},
                                  {"/users/spotify/callback", {"GET", "OPTIONS"}},
+                                 {"/music/sync", {"GET", "HEAD", "OPTIONS"}},
+                                 {"/music/sync/spotify", {"PUT", "OPTIONS"}},
+                                 {"/music/backfill/lastfm", {"POST", "OPTIONS"}},
+                                 {"/music/jobs", {"GET", "HEAD", "OPTIONS"}},
+                                 {"/music/jobs/lastfm-1", {"GET", "HEAD", "DELETE", "OPTIONS"}},
+                                 {"/music/jobs/lastfm-1/events", {"GET", "HEAD", "OPTIONS"}},
+                                 {"/music/coverage", {"GET", "HEAD", "OPTIONS"}},
                                  {"/healthz", {"GET", "HEAD", "OPTIONS"}},
                                  {"/readyz", {"GET", "HEAD", "OPTIONS"}}};
   return routes;
