@@ -82,6 +82,13 @@ curl -H "Authorization: Bearer \$TOKEN" "$address/music/fetch-lastfm-recent/?lim
 curl -H "Authorization: Bearer \$TOKEN" "$address/music/get-stored-songs/"
 curl -H "Authorization: Bearer \$TOKEN" "$address/music/get-stored-songs/?source=lastfm"
 
+What is fetched by itself, the whole past of Last.fm, and how sure we are to have every play:
+
+curl -H "Authorization: Bearer \$TOKEN" "$address/music/sync/"
+curl -H "Authorization: Bearer \$TOKEN" "$address/music/backfill/lastfm/" -H 'Content-Type: application/json' -d '{}'
+curl -H "Authorization: Bearer \$TOKEN" "$address/music/jobs/"
+curl -H "Authorization: Bearer \$TOKEN" "$address/music/coverage/"
+
 To sign in at the stand-in for Spotify, in place of the token that was stored:
 
 curl -c cookies -H "Authorization: Bearer \$TOKEN" "$address/users/spotify/connect/" | jq -r .authorize_url | xargs curl -L -b cookies
