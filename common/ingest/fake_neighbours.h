@@ -1,7 +1,9 @@
 #ifndef PLAYLOG_COMMON_INGEST_FAKE_NEIGHBOURS_H_
 #define PLAYLOG_COMMON_INGEST_FAKE_NEIGHBOURS_H_
 
+#include <algorithm>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -29,6 +31,10 @@ class FakeKeyVault final : public KeyVault {
   void Put(std::int64_t user_id, Credential credential) {
     const absl::MutexLock lock(&mutex_);
     credentials_[user_id] = std::move(credential);
+  }
+  void Remove(std::int64_t user_id) {
+    const absl::MutexLock lock(&mutex_);
+    credentials_.erase(user_id);
   }
   void FailWith(absl::Status status) {
     const absl::MutexLock lock(&mutex_);
@@ -71,6 +77,21 @@ class FakeKeyVault final : public KeyVault {
     if (!status_.ok()) return status_;
     reports_.push_back({user_id, version, use});
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<ListedKey>> List(const rpc::Call&, std::int64_t after_user_id,
+                                              int limit) override {
+    const absl::MutexLock lock(&mutex_);
+    if (!status_.ok()) return status_;
+    std::vector<ListedKey> keys;
+    for (auto key = credentials_.upper_bound(after_user_id);
+         key != credentials_.end() && std::ssize(keys) < limit; ++key) {
+      keys.push_back({.user_id = key->first,
+                      .version = key->second.version,
+                      .state = key->second.known_good ? auth::v1::KEY_STATE_OK
+                                                      : auth::v1::KEY_STATE_UNVERIFIED});
+    }
+    return keys;
   }
 
   // Makes the next SaveTokens fail, once for each call.
@@ -120,6 +141,15 @@ class FakePlaySink final : public PlaySink {
       ++(known_.insert(key).second ? counts.inserted : counts.unchanged);
     }
     return counts;
+  }
+  absl::StatusOr<std::int64_t> Count(const rpc::Call&, std::int64_t user_id,
+                                     const Span& span) override {
+    const absl::MutexLock lock(&mutex_);
+    if (!status_.ok()) return status_;
+    return std::count_if(known_.begin(), known_.end(), [&](const Key& key) {
+      const auto& [owner, played_at, title, artist] = key;
+      return owner == user_id && played_at >= span.from && played_at < span.to + absl::Seconds(1);
+    });
   }
   void FailWith(absl::Status status) {
     const absl::MutexLock lock(&mutex_);

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "common/ingest/source.h"
 #include "common/rpc/call.h"
+#include "playlog/auth/v1/api_key_service.pb.h"
 #include "playlog/songs/v1/song_store_service.pb.h"
 
 // What an ingest service needs of its neighbours.
@@ -29,6 +30,16 @@ struct Tokens {
   absl::Time expires_at;
 };
 
+// A key that a user has stored, without the key.
+struct ListedKey {
+  std::int64_t user_id = 0;
+  std::int64_t version = 0;
+  auth::v1::KeyState state = auth::v1::KEY_STATE_UNVERIFIED;
+};
+
+// The most keys that List returns.
+inline constexpr int kListedKeysMax = 1000;
+
 // Keeps users' keys. Thread-safe.
 class KeyVault {
  public:
@@ -44,6 +55,10 @@ class KeyVault {
   // Notes how the key of that version fared. Takes half a second at most.
   virtual absl::Status ReportUse(const rpc::Call& call, std::int64_t user_id, std::int64_t version,
                                  KeyUse use) = 0;
+  // Lists who has stored a key for the source, by user, from the one after `after_user_id` on: at
+  // most `limit` of them, 1 to kListedKeysMax. Fewer than that are the last.
+  virtual absl::StatusOr<std::vector<ListedKey>> List(const rpc::Call& call,
+                                                      std::int64_t after_user_id, int limit) = 0;
 };
 
 // What storing plays changed. The three add up to the distinct plays.
@@ -68,6 +83,10 @@ class PlaySink {
   virtual absl::StatusOr<StoreCounts> Store(const rpc::Call& call, std::int64_t user_id,
                                             std::string_view origin,
                                             const std::vector<songs::v1::Play>& plays) = 0;
+  // Counts the user's stored plays of the source in a span, for comparing with what the source
+  // counts.
+  virtual absl::StatusOr<std::int64_t> Count(const rpc::Call& call, std::int64_t user_id,
+                                             const Span& span) = 0;
 };
 
 }  // namespace playlog::ingest

@@ -48,6 +48,24 @@ class SongStoreClient final : public PlaySink {
     return counts;
   }
 
+  absl::StatusOr<std::int64_t> Count(const rpc::Call& call, std::int64_t user_id,
+                                     const Span& span) override {
+    songs::v1::CountSongsRequest request;
+    request.set_user_id(user_id);
+    request.set_source(source_);
+    if (span.from != absl::InfinitePast()) {
+      request.mutable_from()->set_seconds(absl::ToUnixSeconds(span.from));
+    }
+    // A span has its last second in it.
+    if (span.to != absl::InfiniteFuture()) {
+      request.mutable_until()->set_seconds(absl::ToUnixSeconds(span.to) + 1);
+    }
+    PLAYLOG_ASSIGN_OR_RETURN(
+        const songs::v1::CountSongsResponse response,
+        rpc::Invoke(*stub_, &SongStoreService::Stub::CountSongs, call, request, kTimeout));
+    return response.count();
+  }
+
  private:
   const std::unique_ptr<SongStoreService::Stub> stub_;
   const songs::v1::Source source_;

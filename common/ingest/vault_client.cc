@@ -97,6 +97,22 @@ class VaultClient final : public KeyVault {
         .status();
   }
 
+  absl::StatusOr<std::vector<ListedKey>> List(const rpc::Call& call, std::int64_t after_user_id,
+                                              int limit) override {
+    auth::v1::ListKeysRequest request;
+    request.set_service_name(source_);
+    request.set_after_user_id(after_user_id);
+    request.set_limit(limit);
+    PLAYLOG_ASSIGN_OR_RETURN(
+        const auth::v1::ListKeysResponse response,
+        rpc::Invoke(*stub_, &KeyVaultService::Stub::ListKeys, call, request, kTimeout));
+    std::vector<ListedKey> keys;
+    for (const auth::v1::StoredKey& key : response.keys()) {
+      keys.push_back({.user_id = key.user_id(), .version = key.version(), .state = key.state()});
+    }
+    return keys;
+  }
+
  private:
   const std::unique_ptr<KeyVaultService::Stub> stub_;
   const songs::v1::Source source_;

@@ -19,14 +19,6 @@ google::protobuf::Timestamp ToProto(absl::Time time) {
   return google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
 }
 
-KeyHealth HealthOf(const StoredKey& key, absl::Time now) {
-  const KeyFacts facts{.service_name = key.service_name,
-                       .has_service_user_id = key.service_user_id.has_value(),
-                       .signed_in_at = key.signed_in_at,
-                       .record = key.record};
-  return HealthOf(facts, now);
-}
-
 // What ApiKey and StoreApiKeyResponse have in common.
 template <class Message>
 void Describe(const StoredKey& key, const KeyHealth& health, Message& message) {

@@ -4,6 +4,14 @@
 
 namespace playlog::auth {
 
+KeyHealth HealthOf(const StoredKey& key, absl::Time now) {
+  const KeyFacts facts{.service_name = key.service_name,
+                       .has_service_user_id = key.service_user_id.has_value(),
+                       .signed_in_at = key.signed_in_at,
+                       .record = key.record};
+  return HealthOf(facts, now);
+}
+
 RecordContext ContextOf(const StoredKey& key) {
   return {.user_id = key.user_id,
           .service_name = key.service_name,

@@ -32,6 +32,9 @@ struct StoredKey {
   KeyRecord record = {};
 };
 
+// How a key fares (key_health.h).
+KeyHealth HealthOf(const StoredKey& key, absl::Time now);
+
 // A stored key, still sealed.
 struct SealedKey {
   StoredKey about;
@@ -100,6 +103,12 @@ class CredentialStore {
   // Returns the user's keys by the name of the service.
   virtual absl::StatusOr<std::vector<StoredKey>> ListKeys(absl::Time deadline,
                                                           std::int64_t user_id) = 0;
+  // Returns the keys for a service of all users, by user, from the one after `after_user_id` on: at
+  // most `limit` of them.
+  virtual absl::StatusOr<std::vector<StoredKey>> ListKeysOf(absl::Time deadline,
+                                                            const std::string& service_name,
+                                                            std::int64_t after_user_id,
+                                                            int limit) = 0;
   virtual absl::StatusOr<std::optional<SealedKey>> FindKey(absl::Time deadline,
                                                            std::int64_t user_id,
                                                            const std::string& service_name) = 0;

@@ -48,6 +48,27 @@ TEST_P(CredentialStoreContract, ListsKeysOfOneUserByService) {
   EXPECT_FALSE((*store_.FindKey(Soon(), other.id, "lastfm")).has_value());
 }
 
+TEST_P(CredentialStoreContract, ListsKeysOfAServiceByUser) {
+  std::vector<std::int64_t> ids;
+  for (const char* const name : {"one", "two", "three"}) ids.push_back(NewUser(name).id);
+  const auto listed = [&](const std::string& service, std::int64_t after, int limit) {
+    std::vector<std::int64_t> users;
+    for (const StoredKey& key : *store_.ListKeysOf(Soon(), service, after, limit)) {
+      EXPECT_EQ(key.service_name, service);
+      users.push_back(key.user_id);
+    }
+    return users;
+  };
+  EXPECT_THAT(listed("spotify", 0, 10), IsEmpty());
+  for (const std::int64_t id : {ids[2], ids[0], ids[1]}) ASSERT_THAT(Put(id, "spotify"), IsOk());
+  ASSERT_THAT(Put(ids[1], "lastfm", "rj"), IsOk());
+  EXPECT_THAT(listed("spotify", 0, 10), ElementsAre(ids[0], ids[1], ids[2]));
+  EXPECT_THAT(listed("spotify", 0, 2), ElementsAre(ids[0], ids[1]));
+  EXPECT_THAT(listed("spotify", ids[1], 2), ElementsAre(ids[2]));
+  EXPECT_THAT(listed("spotify", ids[2], 2), IsEmpty());
+  EXPECT_THAT(listed("lastfm", 0, 10), ElementsAre(ids[1]));
+}
+
 TEST_P(CredentialStoreContract, DeletesAKeyAndStartsAnewInAnotherRow) {
   const User user = NewUser();
   const std::int64_t row_id = Put(user.id, "spotify")->row_id;

@@ -2,6 +2,7 @@
 #define PLAYLOG_SERVICES_AUTH_FAKE_CREDENTIAL_STORE_H_
 
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -88,6 +89,19 @@ class FakeCredentialStore final : public CredentialStore {
     std::vector<StoredKey> keys;
     for (const auto& [owner, key] : keys_) {
       if (known && owner.first == user_id) keys.push_back(key.sealed.about);
+    }
+    return keys;
+  }
+  absl::StatusOr<std::vector<StoredKey>> ListKeysOf(absl::Time, const std::string& service_name,
+                                                    std::int64_t after_user_id,
+                                                    int limit) override {
+    PLAYLOG_RETURN_IF_ERROR(UserExists(0).status());
+    const absl::MutexLock lock(&mutex_);
+    std::vector<StoredKey> keys;
+    for (const auto& [owner, key] : keys_) {
+      if (owner.first > after_user_id && owner.second == service_name && std::ssize(keys) < limit) {
+        keys.push_back(key.sealed.about);
+      }
     }
     return keys;
   }

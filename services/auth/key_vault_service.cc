@@ -3,6 +3,7 @@
 #include <google/protobuf/util/time_util.h>
 
 #include <optional>
+#include <vector>
 
 #include "common/base/error.h"
 #include "common/base/log.h"
@@ -18,6 +19,7 @@ namespace {
 using google::protobuf::util::TimeUtil;
 
 constexpr std::size_t kTokenSizeMax = 4096;
+constexpr int kListLimitMax = 1000;
 
 // The one caller that gets keys of a source.
 std::string_view CallerOf(songs::v1::Source source) {
@@ -31,16 +33,22 @@ std::string_view CallerOf(songs::v1::Source source) {
   }
 }
 
-// What every request says: whose key, of which service. Returns the service's name.
-template <class Request>
-absl::StatusOr<std::string> CheckKeyOf(const rpc::Call& call, const Request& request) {
-  const std::string_view caller = CallerOf(request.service_name());
+// Returns the name of the service whose keys the caller may use, if it is this one.
+absl::StatusOr<std::string> CheckCaller(const rpc::Call& call, songs::v1::Source source) {
+  const std::string_view caller = CallerOf(source);
   if (caller.empty() || call.peer_service != caller) {
     return Error(errors::v1::ERROR_CODE_PERMISSION_DENIED, "Permission denied",
                  "Each ingest service may use the keys of its own source only.");
   }
+  return ServiceNameOf(source);
+}
+
+// What the requests about one key say: whose key, of which service. Returns the service's name.
+template <class Request>
+absl::StatusOr<std::string> CheckKeyOf(const rpc::Call& call, const Request& request) {
+  PLAYLOG_ASSIGN_OR_RETURN(std::string service, CheckCaller(call, request.service_name()));
   if (request.user_id() <= 0) return InvalidField("user_id", "greater than 0");
-  return ServiceNameOf(request.service_name());
+  return service;
 }
 
 absl::Status CheckToken(std::string_view field, const std::string& token) {
@@ -122,6 +130,14 @@ grpc::ServerUnaryReactor* KeyVaultService::ReportKeyUse(grpc::CallbackServerCont
   return parts_.dispatcher.Unary(
       context, request, response,
       [this](rpc::Call& call, const v1::ReportKeyUseRequest& r) { return ReportKeyUse(call, r); });
+}
+
+grpc::ServerUnaryReactor* KeyVaultService::ListKeys(grpc::CallbackServerContext* context,
+                                                    const v1::ListKeysRequest* request,
+                                                    v1::ListKeysResponse* response) {
+  return parts_.dispatcher.Unary(
+      context, request, response,
+      [this](rpc::Call& call, const v1::ListKeysRequest& r) { return ListKeys(call, r); });
 }
 
 absl::StatusOr<v1::OpenKeyResponse> KeyVaultService::OpenKey(rpc::Call& call,
@@ -206,6 +222,28 @@ absl::StatusOr<v1::ReportKeyUseResponse> KeyVaultService::ReportKeyUse(
                    .outcome = request.outcome()};
   PLAYLOG_RETURN_IF_ERROR(parts_.store.RecordUse(call.deadline, use, NowOf(parts_.clock)));
   return v1::ReportKeyUseResponse();
+}
+
+absl::StatusOr<v1::ListKeysResponse> KeyVaultService::ListKeys(rpc::Call& call,
+                                                               const v1::ListKeysRequest& request) {
+  PLAYLOG_ASSIGN_OR_RETURN(const std::string service, CheckCaller(call, request.service_name()));
+  if (request.after_user_id() < 0) return InvalidField("after_user_id", "0 or greater");
+  if (request.limit() < 1 || request.limit() > kListLimitMax) {
+    return InvalidField("limit", "an integer from 1 to 1000");
+  }
+  PLAYLOG_ASSIGN_OR_RETURN(
+      const std::vector<StoredKey> keys,
+      parts_.store.ListKeysOf(call.deadline, service, request.after_user_id(), request.limit()));
+  const absl::Time now = NowOf(parts_.clock);
+  v1::ListKeysResponse response;
+  for (const StoredKey& key : keys) {
+    v1::StoredKey& listed = *response.add_keys();
+    listed.set_user_id(key.user_id);
+    listed.set_version(key.version);
+    listed.set_state(HealthOf(key, now).state);
+    *listed.mutable_updated_at() = ToProto(key.updated_at);
+  }
+  return response;
 }
 
 }  // namespace playlog::auth

@@ -44,6 +44,9 @@ class KeyVaultService final : public v1::KeyVaultService::CallbackService {
   grpc::ServerUnaryReactor* ReportKeyUse(grpc::CallbackServerContext* context,
                                          const v1::ReportKeyUseRequest* request,
                                          v1::ReportKeyUseResponse* response) override;
+  grpc::ServerUnaryReactor* ListKeys(grpc::CallbackServerContext* context,
+                                     const v1::ListKeysRequest* request,
+                                     v1::ListKeysResponse* response) override;
 
   // A key leaves only after its owner's audit says so: while that cannot be written, nothing is
   // opened. RATE_LIMITED if one key is opened very often. INTERNAL if it does not open, which the
@@ -53,6 +56,9 @@ class KeyVaultService final : public v1::KeyVaultService::CallbackService {
                                                     const v1::SaveTokensRequest& request);
   absl::StatusOr<v1::ReportKeyUseResponse> ReportKeyUse(rpc::Call& call,
                                                         const v1::ReportKeyUseRequest& request);
+  // Nothing is opened, so the audit says nothing of it.
+  absl::StatusOr<v1::ListKeysResponse> ListKeys(rpc::Call& call,
+                                                const v1::ListKeysRequest& request);
 
  private:
   absl::StatusOr<Credential> Open(const SealedKey& sealed) const;

@@ -307,6 +307,54 @@ TEST_F(KeyVaultServiceTest, QuarantinesAGrantAndNeverDeletesIt) {
   EXPECT_EQ(OpenSpotify().refresh_token(), "refresh-a");
 }
 
+TEST_F(KeyVaultServiceTest, ListsWhoHasAKeyWithoutOpeningIt) {
+  const auto list = [&](std::int64_t after_user_id, int limit) {
+    v1::ListKeysRequest request;
+    request.set_service_name(songs::v1::SOURCE_SPOTIFY);
+    request.set_after_user_id(after_user_id);
+    request.set_limit(limit);
+    rpc::Call call = CallFrom("spotify_ingest");
+    return service_.ListKeys(call, request);
+  };
+  ASSERT_THAT(Save(Tokens("a", 0)), IsOk());
+  ASSERT_THAT(Report(v1::KEY_OUTCOME_ACCEPTED, 2), IsOk());
+  const std::size_t events = parts_.audit.Written().size();
+  const auto keys = list(0, 1000);
+  ASSERT_THAT(keys, IsOk());
+  ASSERT_EQ(keys->keys_size(), 1);
+  EXPECT_EQ(keys->keys(0).user_id(), user_id_);
+  EXPECT_EQ(keys->keys(0).version(), 2);
+  EXPECT_EQ(keys->keys(0).state(), v1::KEY_STATE_OK);
+  EXPECT_EQ(keys->keys(0).updated_at().seconds(), 1'700'000'000);
+  EXPECT_EQ(list(user_id_, 1000)->keys_size(), 0);
+  EXPECT_EQ(parts_.audit.Written().size(), events);
+  EXPECT_EQ(FieldOf(list(0, 0).status()), "limit");
+  EXPECT_EQ(FieldOf(list(0, 1001).status()), "limit");
+  EXPECT_EQ(FieldOf(list(-1, 1).status()), "after_user_id");
+}
+
+TEST_F(KeyVaultServiceTest, ListsASignInThatHasEndedAsSuch) {
+  ASSERT_THAT(Save(Tokens("a", 0)), IsOk());
+  ASSERT_THAT(Report(v1::KEY_OUTCOME_ACCEPTED, 2), IsOk());
+  parts_.clock.Advance(absl::Hours(24 * 200));
+  v1::ListKeysRequest request;
+  request.set_service_name(songs::v1::SOURCE_SPOTIFY);
+  request.set_limit(1);
+  rpc::Call call = CallFrom("spotify_ingest");
+  EXPECT_EQ(service_.ListKeys(call, request)->keys(0).state(), v1::KEY_STATE_NEEDS_SIGN_IN);
+}
+
+TEST_F(KeyVaultServiceTest, ListsNoKeysForAnybodyElse) {
+  for (const char* const caller : {"", "gateway", "auth", "song_store", "lastfm_ingest"}) {
+    v1::ListKeysRequest request;
+    request.set_service_name(songs::v1::SOURCE_SPOTIFY);
+    request.set_limit(10);
+    rpc::Call call = CallFrom(caller);
+    EXPECT_THAT(service_.ListKeys(call, request), ErrorIs(errors::v1::ERROR_CODE_PERMISSION_DENIED))
+        << caller;
+  }
+}
+
 TEST_F(KeyVaultServiceTest, RefusesReportsThatSayNothing) {
   EXPECT_EQ(FieldOf(Report(v1::KEY_OUTCOME_UNSPECIFIED, 1)), "outcome");
   EXPECT_EQ(FieldOf(Report(static_cast<v1::KeyOutcome>(9), 1)), "outcome");

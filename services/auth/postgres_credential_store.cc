@@ -72,6 +72,12 @@ constexpr Statement kRecordUse{"record_key_use", R"sql(
 constexpr Statement kListKeys{"list_keys", "SELECT " PLAYLOG_KEY_COLUMNS R"sql(
   FROM api_credentials WHERE user_id = $1::bigint ORDER BY service_name COLLATE "C")sql"};
 
+// In the order of the unique index, so that a page costs its own rows, and at most as many of the
+// other service.
+constexpr Statement kListKeysOf{"list_keys_of_service", "SELECT " PLAYLOG_KEY_COLUMNS R"sql(
+  FROM api_credentials WHERE service_name = $1::text AND user_id > $2::bigint
+  ORDER BY user_id LIMIT $3::bigint)sql"};
+
 constexpr Statement kDeleteKey{"delete_key", R"sql(
   DELETE FROM api_credentials WHERE user_id = $1::bigint AND service_name = $2::text)sql"};
 
@@ -263,6 +269,15 @@ absl::StatusOr<std::vector<StoredKey>> PostgresCredentialStore::ListKeys(absl::T
                                                                          std::int64_t user_id) {
   PLAYLOG_ASSIGN_OR_RETURN(const Rows rows,
                            pool_.Query(deadline, Effect::kIdempotent, kListKeys, user_id));
+  std::vector<StoredKey> keys;
+  for (const Row row : rows) keys.push_back(ReadKey(row));
+  return keys;
+}
+
+absl::StatusOr<std::vector<StoredKey>> PostgresCredentialStore::ListKeysOf(
+    absl::Time deadline, const std::string& service_name, std::int64_t after_user_id, int limit) {
+  PLAYLOG_ASSIGN_OR_RETURN(const Rows rows, pool_.Query(deadline, Effect::kIdempotent, kListKeysOf,
+                                                        service_name, after_user_id, limit));
   std::vector<StoredKey> keys;
   for (const Row row : rows) keys.push_back(ReadKey(row));
   return keys;

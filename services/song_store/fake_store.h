@@ -3,6 +3,7 @@
 
 #include <google/protobuf/util/time_util.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <set>
@@ -62,6 +63,17 @@ class FakeSongStore final : public SongStore {
       *songs.Add() = std::move(song->second);
     }
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::int64_t> Count(const CountQuery& query, absl::Time deadline) override {
+    const absl::MutexLock lock(&mutex_);
+    if (absl::Now() >= deadline) return TooLate();
+    return std::count_if(plays_.begin(), plays_.end(), [&](const auto& play) {
+      const auto& [user_id, played_at, digest] = play.first;
+      return user_id == query.user_id && play.second.source == query.source &&
+             played_at >= query.from.value_or(absl::InfinitePast()) &&
+             played_at < query.until.value_or(absl::InfiniteFuture());
+    });
   }
 
   absl::Status MarkErased(std::int64_t user_id, absl::Time deadline) override {

@@ -124,6 +124,12 @@ constexpr db::Statement kReadSourceFirst{
 constexpr db::Statement kReadSourceAfter{"read_source_after", PLAYLOG_SELECT_SONGS PLAYLOG_AFTER
                                          " AND source = $5" PLAYLOG_NEWEST_FIRST};
 
+// The unique index bounds the scan by user and time.
+constexpr db::Statement kCount{"count_plays", R"sql(
+SELECT count(*) FROM plays
+WHERE user_id = $1 AND source = $2 AND played_at >= coalesce($3::timestamptz, '-infinity')
+  AND played_at < coalesce($4::timestamptz, 'infinity'))sql"};
+
 constexpr db::Statement kMarkErased{"mark_erased", "SELECT mark_erased($1)"};
 
 constexpr db::Statement kErasePlays{"erase_plays", R"sql(
@@ -257,6 +263,14 @@ absl::Status PostgresSongStore::Read(const Query& query, absl::Time deadline,
   songs.Reserve(songs.size() + static_cast<int>(rows.size()));
   for (const db::Row row : rows) ReadSong(row, *songs.Add());
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::int64_t> PostgresSongStore::Count(const CountQuery& query,
+                                                      absl::Time deadline) {
+  PLAYLOG_ASSIGN_OR_RETURN(const db::Rows rows,
+                           pool_.Query(deadline, db::Effect::kIdempotent, kCount, query.user_id,
+                                       static_cast<int>(query.source), query.from, query.until));
+  return rows[0].Int64(0);
 }
 
 absl::Status PostgresSongStore::MarkErased(std::int64_t user_id, absl::Time deadline) {

@@ -18,6 +18,7 @@ class PostgresSongStore final : public SongStore {
   absl::StatusOr<UpsertCounts> Upsert(const Batch& batch, absl::Time deadline) override;
   absl::Status Read(const Query& query, absl::Time deadline,
                     google::protobuf::RepeatedPtrField<songs::v1::Song>& songs) override;
+  absl::StatusOr<std::int64_t> Count(const CountQuery& query, absl::Time deadline) override;
   absl::Status MarkErased(std::int64_t user_id, absl::Time deadline) override;
   absl::StatusOr<std::int64_t> Erase(std::int64_t user_id, int limit, absl::Time deadline) override;
   std::unique_ptr<RowExport> Export(std::int64_t user_id) override;

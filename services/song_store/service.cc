@@ -1,5 +1,10 @@
 #include "services/song_store/service.h"
 
+#include <google/protobuf/util/time_util.h>
+
+#include <algorithm>
+#include <optional>
+
 #include "absl/time/clock.h"
 #include "common/base/error.h"
 #include "common/base/status_macros.h"
@@ -10,6 +15,9 @@
 namespace playlog::song_store {
 namespace {
 
+using google::protobuf::util::TimeUtil;
+using songs::v1::CountSongsRequest;
+using songs::v1::CountSongsResponse;
 using songs::v1::EraseSongsRequest;
 using songs::v1::EraseSongsResponse;
 using songs::v1::ExportSongsRequest;
@@ -21,6 +29,20 @@ using songs::v1::UpsertSongsResponse;
 constexpr int kPageSizeMax = 1000;
 constexpr int kPageSizeDefault = 50;
 constexpr int kEraseRun = 2000;
+constexpr absl::Duration kCountTimeout = absl::Seconds(1);
+
+// Reads a time that may be unset into `time`; false if it is no time that the store can hold.
+bool ReadTime(bool is_set, const google::protobuf::Timestamp& given,
+              std::optional<absl::Time>& time) {
+  if (!is_set) return true;
+  if (given.seconds() < TimeUtil::kTimestampMinSeconds ||
+      given.seconds() > TimeUtil::kTimestampMaxSeconds || given.nanos() < 0 ||
+      given.nanos() >= 1'000'000'000) {
+    return false;
+  }
+  time = absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(given));
+  return true;
+}
 
 }  // namespace
 
@@ -30,6 +52,14 @@ grpc::ServerUnaryReactor* SongStoreService::UpsertSongs(grpc::CallbackServerCont
   return dispatcher_.Unary(
       context, request, response,
       [this](rpc::Call& call, const UpsertSongsRequest& r) { return UpsertSongs(call, r); });
+}
+
+grpc::ServerUnaryReactor* SongStoreService::CountSongs(grpc::CallbackServerContext* context,
+                                                       const CountSongsRequest* request,
+                                                       CountSongsResponse* response) {
+  return dispatcher_.Unary(
+      context, request, response,
+      [this](rpc::Call& call, const CountSongsRequest& r) { return CountSongs(call, r); });
 }
 
 grpc::ServerWriteReactor<SongStoreService::Part>* SongStoreService::GetStoredSongs(
@@ -62,6 +92,25 @@ absl::StatusOr<UpsertSongsResponse> SongStoreService::UpsertSongs(
   response.set_inserted(counts.inserted);
   response.set_updated(counts.updated);
   response.set_unchanged(counts.unchanged);
+  return response;
+}
+
+absl::StatusOr<CountSongsResponse> SongStoreService::CountSongs(rpc::Call& call,
+                                                                const CountSongsRequest& request) {
+  if (request.user_id() <= 0) return InvalidField("user_id", "an integer greater than 0");
+  if (!IsSource(request.source())) return InvalidField("source", "spotify or lastfm");
+  CountQuery query{.user_id = request.user_id(), .source = request.source()};
+  if (!ReadTime(request.has_from(), request.from(), query.from)) {
+    return InvalidField("from", "a time in the years 1 to 9999");
+  }
+  if (!ReadTime(request.has_until(), request.until(), query.until)) {
+    return InvalidField("until", "a time in the years 1 to 9999");
+  }
+  CountSongsResponse response;
+  PLAYLOG_ASSIGN_OR_RETURN(
+      const std::int64_t count,
+      store_.Count(query, std::min(call.deadline, absl::Now() + kCountTimeout)));
+  response.set_count(count);
   return response;
 }
 

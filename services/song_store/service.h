@@ -24,6 +24,9 @@ class SongStoreService final : public songs::v1::SongStoreService::CallbackServi
   grpc::ServerUnaryReactor* UpsertSongs(grpc::CallbackServerContext* context,
                                         const songs::v1::UpsertSongsRequest* request,
                                         songs::v1::UpsertSongsResponse* response) override;
+  grpc::ServerUnaryReactor* CountSongs(grpc::CallbackServerContext* context,
+                                       const songs::v1::CountSongsRequest* request,
+                                       songs::v1::CountSongsResponse* response) override;
   grpc::ServerWriteReactor<Part>* GetStoredSongs(
       grpc::CallbackServerContext* context,
       const songs::v1::GetStoredSongsRequest* request) override;
@@ -35,6 +38,8 @@ class SongStoreService final : public songs::v1::SongStoreService::CallbackServi
 
   absl::StatusOr<songs::v1::UpsertSongsResponse> UpsertSongs(
       rpc::Call& call, const songs::v1::UpsertSongsRequest& request);
+  absl::StatusOr<songs::v1::CountSongsResponse> CountSongs(
+      rpc::Call& call, const songs::v1::CountSongsRequest& request);
   absl::StatusOr<std::unique_ptr<rpc::Stream<Part>>> GetStoredSongs(
       rpc::Call& call, const songs::v1::GetStoredSongsRequest& request);
   absl::StatusOr<std::unique_ptr<rpc::Stream<songs::v1::ExportSongsResponse>>> ExportSongs(

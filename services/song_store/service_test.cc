@@ -219,6 +219,40 @@ TEST_F(SongStoreServiceTest, CountsWhatABatchChanged) {
   EXPECT_THAT(service_.UpsertSongs(call_, request), ErrorIs(kInvalidField));
 }
 
+TEST_F(SongStoreServiceTest, CountsSongsOfASpan) {
+  Store(9);
+  songs::v1::CountSongsRequest request;
+  request.set_user_id(1);
+  request.set_source(songs::v1::SOURCE_LASTFM);
+  const auto count = [&] {
+    const auto response = service_.CountSongs(call_, request);
+    EXPECT_THAT(response, IsOk());
+    return response.ok() ? response->count() : -1;
+  };
+  EXPECT_EQ(count(), 3);
+  request.mutable_from()->set_seconds(3);
+  EXPECT_EQ(count(), 2);
+  request.mutable_until()->set_seconds(6);
+  EXPECT_EQ(count(), 1);
+  request.mutable_until()->set_nanos(1'000);
+  EXPECT_EQ(count(), 2);
+}
+
+TEST_F(SongStoreServiceTest, CountsNothingForARequestThatIsNotClear) {
+  songs::v1::CountSongsRequest request;
+  request.set_user_id(1);
+  EXPECT_EQ(FieldOf(service_.CountSongs(call_, request).status()), "source");
+  request.set_source(songs::v1::SOURCE_SPOTIFY);
+  request.mutable_until()->set_nanos(-1);
+  EXPECT_EQ(FieldOf(service_.CountSongs(call_, request).status()), "until");
+  request.clear_until();
+  request.mutable_from()->set_seconds(1'000'000'000'000);
+  EXPECT_EQ(FieldOf(service_.CountSongs(call_, request).status()), "from");
+  request.clear_from();
+  request.set_user_id(0);
+  EXPECT_EQ(FieldOf(service_.CountSongs(call_, request).status()), "user_id");
+}
+
 TEST_F(SongStoreServiceTest, ErasesEverySongOfAUserHoweverMany) {
   Store(2'100);
   EraseSongsRequest request;

@@ -36,6 +36,16 @@ struct Query {
   int limit = 0;
 };
 
+// Which plays to count.
+struct CountQuery {
+  std::int64_t user_id = 0;
+  songs::v1::Source source = songs::v1::SOURCE_UNSPECIFIED;
+  // The first moment of the span; the beginning of the history if nothing.
+  std::optional<absl::Time> from = std::nullopt;
+  // The moment after its last; the end of the history if nothing.
+  std::optional<absl::Time> until = std::nullopt;
+};
+
 // The error of Upsert for a user who was erased.
 inline absl::Status UserErasedError() {
   return Error(errors::v1::ERROR_CODE_NOT_FOUND, "No such user", "The user was deleted.");
@@ -56,6 +66,9 @@ class SongStore {
   // query's position are among them; none comes twice over successive queries.
   virtual absl::Status Read(const Query& query, absl::Time deadline,
                             google::protobuf::RepeatedPtrField<songs::v1::Song>& songs) = 0;
+
+  // Counts plays by the source that told of them first.
+  virtual absl::StatusOr<std::int64_t> Count(const CountQuery& query, absl::Time deadline) = 0;
 
   // Marks a user as erased. Afterwards nothing of the user is ever stored again: an Upsert that is
   // under way has ended before, and what it stored is there for Erase. Idempotent.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -77,6 +78,27 @@ TEST_P(StoreContractTest, StoresAPlayOnce) {
 
 TEST_P(StoreContractTest, StoresNothingOfAnEmptyBatch) {
   EXPECT_THAT(Upsert({}), IsOkAndHolds(UpsertCounts{}));
+}
+
+TEST_P(StoreContractTest, CountsTheSongsOfASourceInASpan) {
+  const auto count = [&](songs::v1::Source source, std::optional<absl::Time> from,
+                         std::optional<absl::Time> until, std::int64_t user_id = 1) {
+    return store().Count({.user_id = user_id, .source = source, .from = from, .until = until},
+                         Soon());
+  };
+  EXPECT_THAT(count(SOURCE_SPOTIFY, std::nullopt, std::nullopt), IsOkAndHolds(0));
+  ASSERT_TRUE(Upsert({PlayAt(1'000, "a"), PlayAt(2'000, "b"), PlayAt(2'000, "c")}).ok());
+  ASSERT_TRUE(Upsert({PlayAt(1'500, "d")}, 1, SOURCE_LASTFM).ok());
+  ASSERT_TRUE(Upsert({PlayAt(1'500, "e")}, 2).ok());
+  const auto at = [](std::int64_t micros) { return absl::FromUnixMicros(micros); };
+  EXPECT_THAT(count(SOURCE_SPOTIFY, std::nullopt, std::nullopt), IsOkAndHolds(3));
+  EXPECT_THAT(count(SOURCE_LASTFM, std::nullopt, std::nullopt), IsOkAndHolds(1));
+  EXPECT_THAT(count(SOURCE_SPOTIFY, at(1'000), at(2'000)), IsOkAndHolds(1));
+  EXPECT_THAT(count(SOURCE_SPOTIFY, at(1'001), at(2'001)), IsOkAndHolds(2));
+  EXPECT_THAT(count(SOURCE_SPOTIFY, at(2'000), std::nullopt), IsOkAndHolds(2));
+  EXPECT_THAT(count(SOURCE_SPOTIFY, std::nullopt, at(2'000)), IsOkAndHolds(1));
+  EXPECT_THAT(count(SOURCE_SPOTIFY, at(2'000), at(1'000)), IsOkAndHolds(0));
+  EXPECT_THAT(count(SOURCE_SPOTIFY, std::nullopt, std::nullopt, 2), IsOkAndHolds(1));
 }
 
 TEST_P(StoreContractTest, ReturnsEveryFieldAsItWasGiven) {
