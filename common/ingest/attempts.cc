@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "absl/random/random.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 #include "common/base/status_macros.h"
@@ -19,6 +20,13 @@ constexpr absl::Duration kStoreTimeout = absl::Seconds(1);
 constexpr absl::Duration kDeadlineSlack = absl::Milliseconds(20);
 
 }  // namespace
+
+Random RealRandom() {
+  return [] {
+    thread_local absl::InsecureBitGen generator;
+    return absl::Uniform(generator, 0.0, 1.0);
+  };
+}
 
 RateLimitSubject SubjectOf(std::int64_t user_id, const Credential& credential) {
   if (credential.IsRenewable()) return {.user_id = kAllSignedIn, .key_version = 0};

@@ -20,6 +20,7 @@ namespace playlog::ingest {
 
 // Returns numbers from 0 up to but not including 1. Thread-safe.
 using Random = std::function<double()>;
+Random RealRandom();
 
 // What the parts of the engine work with. All of it lives longer than they do.
 struct Tools {

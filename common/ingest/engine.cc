@@ -7,18 +7,12 @@
 #include <variant>
 
 #include "absl/cleanup/cleanup.h"
-#include "absl/random/random.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 #include "common/base/status_macros.h"
 
 namespace playlog::ingest {
 namespace {
-
-double RealRandom() {
-  thread_local absl::InsecureBitGen generator;
-  return absl::Uniform(generator, 0.0, 1.0);
-}
 
 std::vector<CallLimit> LimitsOf(const Source& source, const EngineOptions& options,
                                 const BudgetStore* budgets) {
@@ -49,7 +43,7 @@ struct Engine::Flight {
 Engine::Engine(Source& source, KeyVault& vault, PlaySink& sink, Store& store, Clock& clock,
                Random random, EngineOptions options, BudgetStore* budgets)
     : budget_(budgets, source.profile(), LimitsOf(source, options, budgets), clock),
-      tools_{source, vault, store, budget_, clock, random ? std::move(random) : Random(RealRandom)},
+      tools_{source, vault, store, budget_, clock, random ? std::move(random) : RealRandom()},
       sink_(sink),
       options_(std::move(options)),
       renewer_(tools_, options_.renewal) {}
@@ -119,12 +113,15 @@ absl::StatusOr<Fetched> Engine::Lead(const std::shared_ptr<Flight>& flight, cons
 
 absl::StatusOr<Fetched> Engine::Run(const rpc::Call& call, std::int64_t user_id, int limit,
                                     Priority priority, const Urgency& urgency) {
+  const absl::Time asked_at = tools_.clock.Now();
   PLAYLOG_ASSIGN_OR_RETURN(Credential credential, OpenKey(call, user_id));
   PLAYLOG_ASSIGN_OR_RETURN(Page page,
                            FetchPage(call, user_id, credential, {.limit = limit}, urgency));
   const bool interactive = priority == Priority::kInteractive;
   Fetched fetched;
   fetched.account = credential.account;
+  fetched.asked_at = asked_at;
+  fetched.total = page.total;
   fetched.items = page.plays.size() + page.rejected.size();
   PLAYLOG_ASSIGN_OR_RETURN(
       fetched.counts, StorePage(call, user_id, interactive ? kFetchOrigin : kSyncOrigin, page));

@@ -49,6 +49,10 @@ struct Fetched {
   std::vector<songs::v1::Play> plays;  // In the upstream's order, each once; all are stored.
   std::size_t items = 0;               // What the upstream's page held, usable or not.
   StoreCounts counts;                  // What storing the whole page changed.
+  // When the fetch began: what the source shows since then may be missing.
+  absl::Time asked_at = absl::InfinitePast();
+  // The plays that the source has in all; unset if it does not tell.
+  std::optional<std::int64_t> total = std::nullopt;
 };
 
 // A page of a part of the history.

@@ -60,10 +60,15 @@ grpc::ServerUnaryReactor* IngestService::TryKey(grpc::CallbackServerContext* con
 absl::StatusOr<v1::TryKeyResponse> IngestService::TryKey(rpc::Call& call,
                                                          const v1::TryKeyRequest& request) {
   if (request.user_id() <= 0) return InvalidField("user_id", "an integer greater than 0");
-  PLAYLOG_ASSIGN_OR_RETURN(const std::optional<bool> accepted,
-                           engine_.TryKey(call, request.user_id()));
+  const absl::StatusOr<std::optional<bool>> accepted = engine_.TryKey(call, request.user_id());
+  NotedKey key{.user_id = request.user_id()};
+  if (accepted.ok() && accepted->has_value()) {
+    key.state = **accepted ? auth::v1::KEY_STATE_OK : auth::v1::KEY_STATE_REJECTED;
+  }
+  notes_.NoteStored(call, key);
+  PLAYLOG_RETURN_IF_ERROR(accepted.status());
   v1::TryKeyResponse response;
-  if (accepted.has_value()) response.set_accepted(*accepted);
+  if (accepted->has_value()) response.set_accepted(**accepted);
   return response;
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/ingest/engine.h"
+#include "common/ingest/key_notes.h"
 #include "common/ingest/store.h"
 #include "common/rpc/call.h"
 #include "playlog/ingest/v1/ingest_service.grpc.pb.h"
@@ -19,8 +20,8 @@ namespace playlog::ingest {
 class IngestService final : public v1::IngestService::CallbackService {
  public:
   // All of them live longer than the service.
-  IngestService(Store& store, Engine& engine, rpc::Dispatcher& dispatcher)
-      : store_(store), engine_(engine), dispatcher_(dispatcher) {}
+  IngestService(Store& store, Engine& engine, KeyNotes& notes, rpc::Dispatcher& dispatcher)
+      : store_(store), engine_(engine), notes_(notes), dispatcher_(dispatcher) {}
 
   grpc::ServerUnaryReactor* EraseUser(grpc::CallbackServerContext* context,
                                       const v1::EraseUserRequest* request,
@@ -34,6 +35,7 @@ class IngestService final : public v1::IngestService::CallbackService {
 
   absl::StatusOr<v1::EraseUserResponse> EraseUser(rpc::Call& call,
                                                   const v1::EraseUserRequest& request);
+  // Also schedules the first background run with the key, whatever comes of the try.
   absl::StatusOr<v1::TryKeyResponse> TryKey(rpc::Call& call, const v1::TryKeyRequest& request);
   absl::StatusOr<std::unique_ptr<rpc::Stream<v1::ExportUserResponse>>> ExportUser(
       rpc::Call& call, const v1::ExportUserRequest& request);
@@ -41,6 +43,7 @@ class IngestService final : public v1::IngestService::CallbackService {
  private:
   Store& store_;
   Engine& engine_;
+  KeyNotes& notes_;
   rpc::Dispatcher& dispatcher_;
 };
 

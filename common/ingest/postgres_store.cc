@@ -110,6 +110,10 @@ constexpr db::Statement kEraseWaiters{"erase_budget_waiters", R"sql(
   DELETE FROM budget_waiters WHERE user_id = $1::bigint
 )sql"};
 
+constexpr db::Statement kEraseSchedules{"erase_schedules", R"sql(
+  DELETE FROM schedules WHERE user_id = $1::bigint
+)sql"};
+
 constexpr db::Statement kExportRejected{"export_rejected_items", R"sql(
   SELECT (SELECT row_to_json(line)::text FROM (SELECT source, reason, raw, rejected_at) AS line),
     rejected_items.digest::text
@@ -153,10 +157,21 @@ constexpr db::Statement kExportWaiters{"export_budget_waiters", R"sql(
   ORDER BY budget_waiters.name LIMIT $3::bigint
 )sql"};
 
+constexpr db::Statement kExportSchedules{"export_schedules", R"sql(
+  SELECT (SELECT row_to_json(line)::text FROM (SELECT
+      enabled, credential_state, next_run_at, last_run_at, last_success_at, last_error,
+      limited_until, failures,
+      plays_added, interval_ms, peak_ms, peak_at, newest_play_at, watermark, unread_from, unread_to,
+      compared_at) AS line),
+    user_id::text
+  FROM schedules WHERE user_id = $1::bigint AND ($2::text[])[1] IS NULL LIMIT $3::bigint
+)sql"};
+
 constexpr db::ExportedTable kExportedTables[] = {
     {"rejected_items", kExportRejected}, {"rate_limits", kExportRateLimits},
     {"sign_ins", kExportSignIns},        {"renewals", kExportRenewals},
-    {"budget_places", kExportPlaces},    {"budget_waiters", kExportWaiters}};
+    {"budget_places", kExportPlaces},    {"budget_waiters", kExportWaiters},
+    {"schedules", kExportSchedules}};
 
 std::string DigestOf(std::string_view source, std::string_view raw) {
   std::string text(source);
@@ -263,7 +278,7 @@ absl::StatusOr<std::int64_t> PostgresStore::EraseUser(std::int64_t user_id, absl
         erased = places.affected();
         for (const db::Statement* statement :
              {&kEraseRejected, &kEraseRateLimits, &kEraseRenewals, &kEraseSignIns,
-              &kErasePlaceholders, &kEraseWaiters}) {
+              &kErasePlaceholders, &kEraseWaiters, &kEraseSchedules}) {
           PLAYLOG_ASSIGN_OR_RETURN(const db::Rows rows, transaction.Query(*statement, user_id));
           erased += rows.affected();
         }

@@ -69,8 +69,8 @@ class Store {
   // Erases all about a user and returns the number of rows. Nothing of the user is ever kept again:
   // what another call is writing is erased too, and what comes later is dropped without an error.
   virtual absl::StatusOr<std::int64_t> EraseUser(std::int64_t user_id, absl::Time deadline) = 0;
-  // Gives out a user's `rejected_items`, `rate_limits`, `sign_ins`, `renewals` and what is kept
-  // of budgets, but for secrets. It does not outlive the store.
+  // Gives out a user's `rejected_items`, `rate_limits`, `sign_ins` and `renewals`, but for secrets,
+  // and what the other stores of the schema keep. It does not outlive the store.
   virtual std::unique_ptr<RowExport> Export(std::int64_t user_id) = 0;
 };
 

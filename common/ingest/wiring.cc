@@ -16,8 +16,13 @@
 #include "common/ingest/call_limit.h"
 #include "common/ingest/ingest_service.h"
 #include "common/ingest/postgres_budget_store.h"
+#include "common/ingest/postgres_schedule_store.h"
 #include "common/ingest/postgres_store.h"
+#include "common/ingest/scheduler.h"
 #include "common/ingest/song_store_client.h"
+#include "common/ingest/sync_flags.h"
+#include "common/ingest/sync_run.h"
+#include "common/ingest/sync_service.h"
 #include "common/ingest/vault_client.h"
 #include "common/rpc/dispatcher.h"
 #include "common/rpc/process.h"
@@ -60,25 +65,32 @@ std::unique_ptr<db::Pool> OpenPool(rpc::Process& process) {
 struct Wiring::Parts {
   Parts(rpc::Process& process, songs::v1::Source source)
       : limits(ReadLimits(process)),
+        sync(process.Require(ReadSyncFlags())),
         pool(OpenPool(process)),
         store(*pool),
         budgets(*pool),
+        schedules(*pool),
         vault(MakeVaultClient(process.Connect("auth", absl::GetFlag(FLAGS_auth_address)), source)),
         sink(MakeSongStoreClient(
             process.Connect("song_store", absl::GetFlag(FLAGS_song_store_address)), source)),
+        key_notes(schedules, *vault, Random(), sync.notes),
         // A burst waits in the queue before any worker has woken up.
         fetch_dispatcher({.workers = 32, .queue = 64}, process.token_verifier()),
         dispatcher({.workers = 8, .queue = 32}, process.token_verifier()) {}
 
   const std::optional<std::vector<CallLimit>> limits;
+  const SyncFlags sync;
   const std::unique_ptr<db::Pool> pool;
   PostgresStore store;
   PostgresBudgetStore budgets;
+  PostgresScheduleStore schedules;
   const std::unique_ptr<KeyVault> vault;
   const std::unique_ptr<PlaySink> sink;
+  KeyNotes key_notes;
   http::CurlClient http_client;
   rpc::Dispatcher fetch_dispatcher;
   rpc::Dispatcher dispatcher;
+  Source* engine_source = nullptr;  // Once there is an engine.
 };
 
 Wiring::Wiring(rpc::Process& process, songs::v1::Source source)
@@ -88,11 +100,13 @@ Wiring::~Wiring() = default;
 
 KeyVault& Wiring::vault() { return *parts_->vault; }
 Store& Wiring::store() { return parts_->store; }
+KeyNotes& Wiring::key_notes() { return parts_->key_notes; }
 http::Client& Wiring::http_client() { return parts_->http_client; }
 rpc::Dispatcher& Wiring::fetch_dispatcher() { return parts_->fetch_dispatcher; }
 rpc::Dispatcher& Wiring::dispatcher() { return parts_->dispatcher; }
 
 std::unique_ptr<Engine> Wiring::MakeEngine(Source& source) {
+  parts_->engine_source = &source;
   EngineOptions options;
   options.limits = parts_->limits;
   return std::make_unique<Engine>(source, *parts_->vault, *parts_->sink, parts_->store,
@@ -100,8 +114,25 @@ std::unique_ptr<Engine> Wiring::MakeEngine(Source& source) {
 }
 
 int Wiring::Serve(Engine& engine, std::vector<grpc::Service*> services) {
-  IngestService ingest_service(parts_->store, engine, parts_->dispatcher);
-  services.push_back(&ingest_service);
+  const SourceProfile& profile = parts_->engine_source->profile();
+  Clock& clock = Clock::System();
+  IngestService ingest_service(parts_->store, engine, parts_->key_notes, parts_->dispatcher);
+  SyncService sync_service(parts_->schedules, engine, profile, clock, parts_->dispatcher);
+  services.insert(services.end(), {&ingest_service, &sync_service});
+  SyncRun sync_run({.engine = engine, .profile = profile, .sink = *parts_->sink, .clock = clock},
+                   SyncRunOptionsFor(profile, parts_->sync.speedup));
+  Scheduler scheduler({.store = parts_->schedules,
+                       .run = sync_run,
+                       .notes = parts_->key_notes,
+                       .clock = clock,
+                       .source = profile.name,
+                       .on_health =
+                           [this](bool in_time) {
+                             process_.SetServing(v1::SyncService::service_full_name(), in_time);
+                           }},
+                      parts_->sync.scheduler);
+  if (parts_->sync.scheduler.workers > 0) scheduler.Start();
+  process_.AtStop([&scheduler] { scheduler.Stop(); });
   return process_.Serve(services, {&parts_->dispatcher, &parts_->fetch_dispatcher});
 }
 

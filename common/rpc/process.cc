@@ -305,6 +305,7 @@ int Process::Serve(const std::vector<grpc::Service*>& services,
     const Watchdog watchdog(service_, OwnAddress(address, server->port()));
     WaitForStop();
   }
+  for (const std::function<void()>& stop : at_stop_) stop();
   SetHealthOf(nullptr);
   for (Dispatcher* const dispatcher : dispatchers) dispatcher->EndPauses();
   server->Drain(kDrainMax);

@@ -4,9 +4,11 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/impl/codegen/service_type.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/flags/declare.h"
@@ -69,6 +71,10 @@ class Process {
   // degraded. Nothing is said of a service that was never set. Thread-safe, before Serve too.
   void SetServing(const std::string& service, bool serving);
 
+  // What to do as soon as the process is told to stop, before it drains: not to begin anything new.
+  // Before Serve.
+  void AtStop(std::function<void()> stop) { at_stop_.push_back(std::move(stop)); }
+
   // Serves until SIGTERM or SIGINT, drains, and returns main()'s result. `dispatchers` are those
   // whose streams ask for pauses, which do not hold up the draining. A second signal while it
   // drains ends the process at once. A server that no longer answers its own health check ends the
@@ -87,6 +93,7 @@ class Process {
   std::unique_ptr<MetricsPage> metrics_;
   std::unique_ptr<RevocationView> revocations_;
   std::unique_ptr<CachingTokenVerifier> verifier_;
+  std::vector<std::function<void()>> at_stop_;
   absl::Mutex serving_mutex_;
   std::map<std::string, bool> serving_ ABSL_GUARDED_BY(serving_mutex_);
   // While it serves.

@@ -76,7 +76,7 @@ int main(int argc, char** argv) {
     accounts = std::make_unique<spotify_ingest::Accounts>(wiring.http_client(), Clock::System(),
                                                           *std::move(registration));
     sign_ins = std::make_unique<spotify_ingest::SignIns>(*accounts, wiring.vault(), wiring.store(),
-                                                         Clock::System());
+                                                         wiring.key_notes(), Clock::System());
   }
   spotify_ingest::SpotifySource source(wiring.http_client(), Clock::System(), api_url,
                                        accounts.get());

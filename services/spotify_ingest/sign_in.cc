@@ -133,7 +133,10 @@ SignInEnd SignIns::Save(const rpc::Call& call, std::int64_t user_id, const Issue
                          .refresh_token = tokens.refresh_token,
                          .previous_refresh_token = Secret(),
                          .expires_at = tokens.expires_at});
-  if (version.ok()) return SignInEnd::kConnected;
+  if (version.ok()) {
+    notes_.NoteStored(saving, {.user_id = user_id, .version = *version});
+    return SignInEnd::kConnected;
+  }
   if (absl::IsNotFound(version.status())) return SignInEnd::kUserGone;
   Log(Severity::kError, "tokens_not_saved",
       {{"request_id", call.request_id}, {"error", std::string(version.status().message())}});

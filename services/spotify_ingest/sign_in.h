@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
+#include "common/ingest/key_notes.h"
 #include "common/ingest/neighbours.h"
 #include "common/ingest/store.h"
 #include "common/rpc/call.h"
@@ -37,13 +38,15 @@ struct SignInAnswer {
 class SignIns {
  public:
   // The references live longer than the object.
-  SignIns(Accounts& accounts, ingest::KeyVault& vault, ingest::Store& store, Clock& clock)
-      : accounts_(accounts), vault_(vault), store_(store), clock_(clock) {}
+  SignIns(Accounts& accounts, ingest::KeyVault& vault, ingest::Store& store,
+          ingest::KeyNotes& notes, Clock& clock)
+      : accounts_(accounts), vault_(vault), store_(store), notes_(notes), clock_(clock) {}
 
   // Errors are the store's.
   absl::StatusOr<BegunSignIn> Begin(const rpc::Call& call, std::int64_t user_id);
 
-  // Completes a sign-in, whose state is used up by it, and stores the tokens.
+  // Completes a sign-in, whose state is used up by it, stores the tokens, and schedules the first
+  // background run with them.
   SignInEnd Complete(const rpc::Call& call, const SignInAnswer& answer);
 
  private:
@@ -55,6 +58,7 @@ class SignIns {
   Accounts& accounts_;
   ingest::KeyVault& vault_;
   ingest::Store& store_;
+  ingest::KeyNotes& notes_;
   Clock& clock_;
 };
 

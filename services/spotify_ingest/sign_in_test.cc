@@ -12,6 +12,7 @@
 #include "common/base/time_format.h"
 #include "common/http/fake_client.h"
 #include "common/ingest/fake_neighbours.h"
+#include "common/ingest/fake_schedule_store.h"
 #include "common/ingest/fake_store.h"
 #include "common/rpc/dispatcher.h"
 #include "common/testing/fake_clock.h"
@@ -86,7 +87,9 @@ class SignInTest : public ::testing::Test {
                       .client_id = "id",
                       .client_secret = Secret("secret"),
                       .redirect_uri = "https://playlog.example/users/spotify/callback/"}};
-  SignIns sign_ins_{accounts_, vault_, store_, clock_};
+  ingest::FakeScheduleStore schedules_{clock_};
+  ingest::KeyNotes notes_{schedules_, vault_};
+  SignIns sign_ins_{accounts_, vault_, store_, notes_, clock_};
   NoTokens verifier_;
   rpc::Dispatcher dispatcher_{{.workers = 1, .queue = 1}, verifier_};
   SpotifySignInService service_{&sign_ins_, dispatcher_};
@@ -102,6 +105,10 @@ TEST_F(SignInTest, StoresWhatTheCodeIsExchangedFor) {
   EXPECT_EQ(credential.refresh_token.Reveal(), "AQ-new");
   EXPECT_TRUE(credential.previous_refresh_token.empty());
   EXPECT_EQ(credential.expires_at, clock_.Now() + absl::Hours(1));
+  // The first background run comes a minute later.
+  const auto schedule = *schedules_.Find(kUser, absl::InfiniteFuture());
+  ASSERT_TRUE(schedule.has_value());
+  EXPECT_GE(schedule->next_run_at, clock_.Now() + absl::Seconds(60));
   // The verifier is the one whose challenge the browser carried.
   ASSERT_THAT(network_.requests(), SizeIs(1));
   const std::string verifier = Parameter("?" + network_.requests()[0].body, "code_verifier");
