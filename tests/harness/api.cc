@@ -67,6 +67,10 @@ HttpAnswer Api::Post(std::string_view target, std::string_view json, std::string
   return Exchange(port_, RequestText("POST", target, token, json));
 }
 
+HttpAnswer Api::Put(std::string_view target, std::string_view json, std::string_view token) const {
+  return Exchange(port_, RequestText("PUT", target, token, json));
+}
+
 User Api::NewUser() const {
   static std::atomic<int> count = 0;
   User user;

@@ -30,6 +30,7 @@ class Api {
   HttpAnswer Get(std::string_view target, std::string_view token = {}) const;
   HttpAnswer Head(std::string_view target, std::string_view token = {}) const;
   HttpAnswer Delete(std::string_view target, std::string_view token = {}) const;
+  HttpAnswer Put(std::string_view target, std::string_view json, std::string_view token = {}) const;
   HttpAnswer Post(std::string_view target, std::string_view json,
                   std::string_view token = {}) const;
 

@@ -246,6 +246,9 @@ std::vector<std::string> Stack::WordsFor(const std::string& service) const {
        {neighbour("auth"), neighbour("song_store"), "--lastfm_api_url=" + upstream + "/lastfm",
         "--budgets=" + options_.budgets}}};
   words.insert(words.end(), own.at(service).begin(), own.at(service).end());
+  if (service.ends_with("_ingest")) {
+    words.insert(words.end(), options_.sync_flags.begin(), options_.sync_flags.end());
+  }
   return words;
 }
 

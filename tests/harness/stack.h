@@ -24,6 +24,9 @@ struct StackOptions {
   int quarantine_mib = 32;
   bool reflection = false;
   std::string log_level = "info";
+  // Flags of both ingest services for their background fetches (common/ingest/sync_flags.h). There
+  // are none without: most tests count what the upstreams are asked.
+  std::vector<std::string> sync_flags = {"--sync_workers=0"};
   // What the ingest services may call (deploy/README.md); as often as tests of other things like.
   // The sources' own limits if empty.
   std::string budgets = "1000/1";
