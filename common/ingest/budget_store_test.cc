@@ -101,6 +101,7 @@ class PostgresSubject final : public Subject {
     database_.Execute("UPDATE lastfm_ingest.budget_waiters SET alive_until = 'infinity'");
   }
   std::string Execute(const std::string& sql) { return database_.Execute(sql); }
+  const std::string& url() const { return database_.url(); }
   db::Pool& pool() { return *pool_; }
 
  private:
@@ -423,6 +424,30 @@ TEST_F(PostgresBudgetStoreTest, ForgetsAnErasedUserButNotTheCallsThatOthersCount
   EXPECT_THAT(Take("g", "shared", 7),
               IsOkAndHolds(Field(&PlaceAnswer::kind, PlaceAnswer::Kind::kRefused)));
   EXPECT_THAT(Take("g", "shared", 8), Granted());
+}
+
+// No answer is no place: whoever gets an error makes no call.
+TEST_F(PostgresBudgetStoreTest, GrantsNothingWhileItsTableIsLocked) {
+  const auto impatient = db::Pool::Create(
+      {.url = Secret(subject_.url()), .schema = kSchema, .lock_timeout = absl::Milliseconds(50)});
+  PostgresBudgetStore store(**impatient);
+  constexpr db::Statement kLock{"lock_budgets",
+                                "LOCK TABLE budget_places IN ACCESS EXCLUSIVE MODE"};
+  const PlaceRequest request{.name = NameOf("a"),
+                             .subject = "one",
+                             .user_id = 7,
+                             .limits = limits_,
+                             .lease = kLease,
+                             .max_wait = kPatience};
+  EXPECT_THAT(subject_.pool().Run(Soon(), db::Effect::kOnce,
+                                  [&](db::Transaction& transaction) {
+                                    EXPECT_THAT(transaction.Query(kLock), IsOk());
+                                    EXPECT_FALSE(store.Take(request, Soon()).ok());
+                                    return absl::OkStatus();
+                                  }),
+              IsOk());
+  EXPECT_EQ(Places(), "0");
+  EXPECT_THAT(store.Take(request, Soon()), Granted());
 }
 
 TEST_F(PostgresBudgetStoreTest, KeepsEverythingOverARestartOfTheService) {
