@@ -167,6 +167,7 @@ class BudgetStoreContract : public ::testing::TestWithParam<bool> {
   // Lets one more place be free, has all ask for it, and returns who got it.
   std::string Serve(const std::vector<Asker>& askers) {
     ++limits_[0].calls;
+    Pass(absl::Milliseconds(1));
     std::string served = "nobody";
     for (const auto& [name, user_id, interactive] : askers) {
       const auto answer = Take(name, user_id, interactive);
