@@ -56,7 +56,7 @@ TEST(MakeBatches, SplitsByNumberAndBySize) {
   EXPECT_EQ(by_number[2].plays_size(), 1);
   EXPECT_EQ(by_number[2].user_id(), 7);
   EXPECT_EQ(by_number[2].source(), songs::v1::SOURCE_LASTFM);
-  EXPECT_EQ(by_number[2].origin(), "fetch");
+  EXPECT_EQ(by_number[2].origin(), kSyncOrigin);
   int plays = 0;
   for (const auto& batch :
        MakeBatches(7, songs::v1::SOURCE_LASTFM, kFetchOrigin, MakePlays(1000, 10'000))) {
