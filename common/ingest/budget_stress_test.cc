@@ -28,7 +28,6 @@ namespace playlog::ingest {
 namespace {
 
 using ::playlog::testing::IsOk;
-using ::testing::Ge;
 using ::testing::SizeIs;
 
 constexpr char kSchema[] = "lastfm_ingest";
