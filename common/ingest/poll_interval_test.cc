@@ -74,7 +74,7 @@ TEST(PollInterval, LearnsNothingFromTheSamePageAgain) {
 
 TEST(PollInterval, ForgetsAPeakSlowly) {
   PlayRhythm rhythm = Learned(Plays(25, absl::Seconds(20), kNow));
-  EXPECT_EQ(Pause(rhythm, kNow + absl::Hours(24)), 24 * absl::Seconds(20) * std::exp2(1.0 / 14));
+  EXPECT_EQ(Pause(rhythm, kNow + absl::Hours(24)), 24 * absl::Seconds(20) * std::exp2(1.0 / 28));
   EXPECT_EQ(Pause(rhythm, kNow + 2 * kWindow.peak_fades), 4 * 24 * absl::Seconds(20));
   // A slower peak counts once the faster one has faded below it.
   const absl::Time later = kNow + 2 * kWindow.peak_fades;
