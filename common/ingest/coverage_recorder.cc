@@ -9,8 +9,9 @@
 namespace playlog::ingest {
 namespace {
 
-// More processes than this never change one user's coverage at the same moment.
-constexpr int kMaxTries = 10;
+// Of those who change one user's coverage at once, one succeeds in each round. So many rounds are
+// never lost in a row.
+constexpr int kMaxTries = 100;
 
 }  // namespace
 
@@ -60,7 +61,7 @@ absl::Status CoverageRecorder::Update(std::int64_t user_id,
 }
 
 Look LookOf(const Fetched& fetched, int asked, absl::Time at) {
-  Look look{.at = at,
+  Look look{.at = at - kReportedWithin,
             .asked = asked,
             .items = static_cast<int>(fetched.items),
             .already_stored = fetched.counts.updated + fetched.counts.unchanged};

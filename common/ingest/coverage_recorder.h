@@ -39,7 +39,11 @@ class CoverageRecorder {
   CoverageStore& store_;
 };
 
-// The look that a fetch of the newest `asked` plays was, which began at `at`.
+// How long after its end a play shows up at the source, if its device is online.
+inline constexpr absl::Duration kReportedWithin = absl::Minutes(2);
+
+// The look that a fetch of the newest `asked` plays was, which began at `at`: it covers what ended
+// until kReportedWithin before.
 Look LookOf(const Fetched& fetched, int asked, absl::Time at);
 
 }  // namespace playlog::ingest

@@ -129,6 +129,7 @@ absl::StatusOr<Fetched> Engine::Run(const rpc::Call& call, std::int64_t user_id,
   DropRepeats(page.plays);
   KeepFirst(page.plays, limit);
   fetched.plays = std::move(page.plays);
+  if (interactive && options_.on_own_fetch) options_.on_own_fetch(user_id, limit, fetched);
   return fetched;
 }
 

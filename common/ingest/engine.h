@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,6 +25,8 @@
 
 namespace playlog::ingest {
 
+struct Fetched;
+
 struct EngineOptions {
   AttemptsOptions attempts;
   RenewalOptions renewal;
@@ -41,6 +44,9 @@ struct EngineOptions {
   absl::Duration try_key = absl::Milliseconds(1800);
   // In place of the limits of the source's profile.
   std::optional<std::vector<CallLimit>> limits = {};
+  // Told of each fetch of a user's newest plays that a person waited for, with the number of plays
+  // that was asked for, once they are stored. Takes half a second at most; may be empty.
+  std::function<void(std::int64_t user_id, int limit, const Fetched& fetched)> on_own_fetch = {};
 };
 
 // What a fetch brought.

@@ -171,6 +171,28 @@ TEST_F(EngineTest, SaysWhetherAPersonOrTheBackgroundBroughtThePlays) {
   EXPECT_THAT(sink_.origins(kUser), ElementsAre(kFetchOrigin, kSyncOrigin));
 }
 
+TEST_F(EngineTest, TellsOfWhatAPersonFetchedOnceItIsStored) {
+  std::vector<int> told;
+  EngineOptions options;
+  options.on_own_fetch = [&](std::int64_t user_id, int limit, const Fetched& fetched) {
+    EXPECT_EQ(user_id, kUser);
+    EXPECT_THAT(sink_.plays(kUser), SizeIs(fetched.plays.size()));
+    told.push_back(limit);
+  };
+  Engine engine(
+      source_, vault_, sink_, store_, clock_, [] { return 0.5; }, options);
+  source_.Add(MakePage({"a"}));
+  source_.Add(Fail(kRejected));
+  EXPECT_THAT(engine.Fetch(call_, kUser, 20), IsOk());
+  EXPECT_THAT(engine.Fetch(call_, kUser, 30), ::testing::Not(IsOk()));
+  EXPECT_THAT(engine.Fetch(call_, kUser, 40, Priority::kBackground), ::testing::Not(IsOk()));
+  EXPECT_THAT(told, ElementsAre(20));
+  source_.Add(MakePage({"a"}));
+  EXPECT_THAT(engine.Fetch(call_, kUser, 50), ::testing::Not(IsOk()));
+  EXPECT_THAT(engine.Fetch(call_, kUser, 60, Priority::kBackground), IsOk());
+  EXPECT_THAT(told, ElementsAre(20));
+}
+
 TEST_F(EngineTest, TriesATransientFaultThreeTimesWithGrowingPauses) {
   source_.Add(Fail(kTransient));
   source_.Add(Fail(kTransient));

@@ -114,6 +114,10 @@ constexpr db::Statement kEraseSchedules{"erase_schedules", R"sql(
   DELETE FROM schedules WHERE user_id = $1::bigint
 )sql"};
 
+constexpr db::Statement kEraseCoverage{"erase_coverage", R"sql(
+  DELETE FROM coverage WHERE user_id = $1::bigint
+)sql"};
+
 constexpr db::Statement kExportRejected{"export_rejected_items", R"sql(
   SELECT (SELECT row_to_json(line)::text FROM (SELECT source, reason, raw, rejected_at) AS line),
     rejected_items.digest::text
@@ -167,11 +171,20 @@ constexpr db::Statement kExportSchedules{"export_schedules", R"sql(
   FROM schedules WHERE user_id = $1::bigint AND ($2::text[])[1] IS NULL LIMIT $3::bigint
 )sql"};
 
+constexpr db::Statement kExportCoverage{"export_coverage", R"sql(
+  SELECT (SELECT row_to_json(line)::text FROM (SELECT
+      (SELECT coalesce(json_agg(json_build_object('from', lower(span), 'until', upper(span))), '[]')
+       FROM unnest(covered) AS span) AS covered,
+      first_look_from, last_look_at, theirs, ours, counted_at) AS line),
+    user_id::text
+  FROM coverage WHERE user_id = $1::bigint AND ($2::text[])[1] IS NULL LIMIT $3::bigint
+)sql"};
+
 constexpr db::ExportedTable kExportedTables[] = {
     {"rejected_items", kExportRejected}, {"rate_limits", kExportRateLimits},
     {"sign_ins", kExportSignIns},        {"renewals", kExportRenewals},
     {"budget_places", kExportPlaces},    {"budget_waiters", kExportWaiters},
-    {"schedules", kExportSchedules}};
+    {"schedules", kExportSchedules},     {"coverage", kExportCoverage}};
 
 std::string DigestOf(std::string_view source, std::string_view raw) {
   std::string text(source);
@@ -277,7 +290,7 @@ absl::StatusOr<std::int64_t> PostgresStore::EraseUser(std::int64_t user_id, absl
             transaction.Query(kEraseOwnPlaces, user_id, db::Bytes{UserSubject(user_id)}));
         erased = places.affected();
         for (const db::Statement* statement :
-             {&kEraseRejected, &kEraseRateLimits, &kEraseRenewals, &kEraseSignIns,
+             {&kEraseRejected, &kEraseRateLimits, &kEraseRenewals, &kEraseSignIns, &kEraseCoverage,
               &kErasePlaceholders, &kEraseWaiters, &kEraseSchedules}) {
           PLAYLOG_ASSIGN_OR_RETURN(const db::Rows rows, transaction.Query(*statement, user_id));
           erased += rows.affected();

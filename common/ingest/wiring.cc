@@ -9,13 +9,18 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
 #include "common/base/secret.h"
 #include "common/db/migrate.h"
 #include "common/db/pool.h"
 #include "common/http/curl_client.h"
 #include "common/ingest/call_limit.h"
+#include "common/ingest/coverage_recorder.h"
+#include "common/ingest/coverage_service.h"
 #include "common/ingest/ingest_service.h"
 #include "common/ingest/postgres_budget_store.h"
+#include "common/ingest/postgres_coverage_store.h"
 #include "common/ingest/postgres_schedule_store.h"
 #include "common/ingest/postgres_store.h"
 #include "common/ingest/scheduler.h"
@@ -47,6 +52,9 @@ std::optional<std::vector<CallLimit>> ReadLimits(rpc::Process& process) {
   return std::nullopt;
 }
 
+// How long a user's own fetch waits for its coverage to be noted.
+constexpr absl::Duration kCoverageTime = absl::Milliseconds(500);
+
 // A supervisor starts the process again if PostgreSQL is away for longer.
 constexpr absl::Duration kMigrationTime = absl::Minutes(1);
 
@@ -70,6 +78,8 @@ struct Wiring::Parts {
         store(*pool),
         budgets(*pool),
         schedules(*pool),
+        coverage_store(*pool),
+        coverage(coverage_store),
         vault(MakeVaultClient(process.Connect("auth", absl::GetFlag(FLAGS_auth_address)), source)),
         sink(MakeSongStoreClient(
             process.Connect("song_store", absl::GetFlag(FLAGS_song_store_address)), source)),
@@ -84,6 +94,8 @@ struct Wiring::Parts {
   PostgresStore store;
   PostgresBudgetStore budgets;
   PostgresScheduleStore schedules;
+  PostgresCoverageStore coverage_store;
+  CoverageRecorder coverage;
   const std::unique_ptr<KeyVault> vault;
   const std::unique_ptr<PlaySink> sink;
   KeyNotes key_notes;
@@ -109,6 +121,14 @@ std::unique_ptr<Engine> Wiring::MakeEngine(Source& source) {
   parts_->engine_source = &source;
   EngineOptions options;
   options.limits = parts_->limits;
+  options.on_own_fetch = [this](std::int64_t user_id, int limit, const Fetched& fetched) {
+    const Look look = LookOf(fetched, limit, fetched.asked_at);
+    const absl::Status noted =
+        parts_->coverage.RecordLook(user_id, look, absl::Now() + kCoverageTime);
+    // A day looks less sure than it is until a later fetch.
+    if (!noted.ok())
+      Log(Severity::kWarning, "coverage_not_noted", {{"code", NameOf(CodeOf(noted))}});
+  };
   return std::make_unique<Engine>(source, *parts_->vault, *parts_->sink, parts_->store,
                                   Clock::System(), Random(), std::move(options), &parts_->budgets);
 }
@@ -118,8 +138,15 @@ int Wiring::Serve(Engine& engine, std::vector<grpc::Service*> services) {
   Clock& clock = Clock::System();
   IngestService ingest_service(parts_->store, engine, parts_->key_notes, parts_->dispatcher);
   SyncService sync_service(parts_->schedules, engine, profile, clock, parts_->dispatcher);
-  services.insert(services.end(), {&ingest_service, &sync_service});
-  SyncRun sync_run({.engine = engine, .profile = profile, .sink = *parts_->sink, .clock = clock},
+  // A source that tells of any part of the past shows more than a window.
+  CoverageService coverage_service(parts_->coverage_store, parts_->schedules, profile.source,
+                                   !profile.tells_past, clock, parts_->dispatcher);
+  services.insert(services.end(), {&ingest_service, &sync_service, &coverage_service});
+  SyncRun sync_run({.engine = engine,
+                    .profile = profile,
+                    .sink = *parts_->sink,
+                    .clock = clock,
+                    .coverage = &parts_->coverage},
                    SyncRunOptionsFor(profile, parts_->sync.speedup));
   Scheduler scheduler({.store = parts_->schedules,
                        .run = sync_run,
