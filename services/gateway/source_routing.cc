@@ -84,7 +84,7 @@ absl::StatusOr<NamedSource> SourceOf(const Route& route, const Message& request)
 }
 
 absl::Status NoSuchJob() {
-  return Error(errors::v1::ERROR_CODE_NOT_FOUND, "Not found", "There is no job of this id.");
+  return Error(errors::v1::ERROR_CODE_NOT_FOUND, "Job not found", "There is no job of this id.");
 }
 
 std::vector<std::string> SourceNames() {
