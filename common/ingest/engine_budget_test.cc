@@ -193,6 +193,15 @@ TEST_F(EngineBudgetTest, R10GivesBackThePlaceOfACallThatMustNotBeMade) {
               IsOkAndHolds(ElementsAre(LimitUse{kLimits[0], 0})));
 }
 
+TEST_F(EngineBudgetTest, R10AnotherReplicaObeysARetryAfterThatItDidNotSee) {
+  source_.Add(UpstreamFailure::Kind::kRateLimited, absl::Seconds(29));
+  EXPECT_THAT(Fetch(), ErrorIs(errors::v1::ERROR_CODE_RATE_LIMITED)) << "it does not fit";
+  engine_ = MakeEngine(budgets_);
+  clock_.Advance(absl::Seconds(9));
+  EXPECT_THAT(Fetch(), IsOk());
+  EXPECT_THAT(Times(), ElementsAre(0, AllOf(Ge(29), Le(29 * 1.25))));
+}
+
 TEST_F(EngineBudgetTest, R10OneUsersRetryAfterDelaysNobodyElse) {
   source_.Add(UpstreamFailure::Kind::kRateLimited, absl::Hours(1));
   EXPECT_THAT(Fetch(), ErrorIs(errors::v1::ERROR_CODE_RATE_LIMITED));

@@ -14,10 +14,15 @@ constexpr db::Statement kTakePlace{"take_budget_place", R"sql(
     $5::bigint[], $6::bigint[], $7::bigint, $8::bigint, $9::bigint, $10::bigint)
 )sql"};
 
+// Not waited for until it is on the disk: if a crash of the database loses it, the place is free
+// again later than it could be, since its lease stands.
 constexpr db::Statement kEndCall{"end_budget_call", R"sql(
   UPDATE budget_places AS place
   SET ends_at = ended.at, forget_at = place.forget_at + (ended.at - place.ends_at)
-  FROM (SELECT clock_timestamp() + $2::bigint * interval '1 microsecond' AS at) AS ended
+  FROM (
+    SELECT clock_timestamp() + $2::bigint * interval '1 microsecond' AS at,
+      set_config('synchronous_commit', 'off', true)
+  ) AS ended
   WHERE place.name = $1::bytea
 )sql"};
 
