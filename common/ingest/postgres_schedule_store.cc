@@ -19,6 +19,9 @@ using db::Row;
 using db::Rows;
 using db::Statement;
 
+// Each new row takes a lock that the whole server has few thousand of (0003_erased_users.sql).
+constexpr std::size_t kKeysPerStatement = 200;
+
 // Within a statement statement_timestamp() stands still, so that an index can be searched by it.
 
 constexpr Statement kNoteKey{"note_key", R"sql(
@@ -208,28 +211,28 @@ absl::StatusOr<ListedCounts> PostgresScheduleStore::NoteListed(const ListedKeys&
                                                                absl::Time deadline) {
   const std::int64_t lag = Milliseconds(kListedKeyLag);
   ListedCounts counts;
-  PLAYLOG_RETURN_IF_ERROR(
-      pool_.Run(deadline, Effect::kIdempotent, [&](db::Transaction& transaction) -> absl::Status {
-        db::Array users;
-        db::Array versions;
-        db::Array states;
-        for (const ListedKey& key : listed.keys) {
-          users.Add(key.user_id);
-          versions.Add(key.version);
-          states.Add(NameOf(key.state));
-        }
-        db::Array kept = users;
-        PLAYLOG_ASSIGN_OR_RETURN(
-            const Rows noted,
-            transaction.Query(kNoteListed, std::move(users), std::move(versions), std::move(states),
-                              Milliseconds(first_run_in), Milliseconds(first_run_latest), lag));
-        PLAYLOG_ASSIGN_OR_RETURN(
-            const Rows gone, transaction.Query(kNoteGone, listed.after_user_id, listed.last_user_id,
-                                               std::move(kept), lag));
-        counts = {.noted = static_cast<int>(noted.affected()),
-                  .gone = static_cast<int>(gone.affected())};
-        return absl::OkStatus();
-      }));
+  db::Array all;
+  for (auto next = listed.keys.begin(); next != listed.keys.end();) {
+    db::Array users;
+    db::Array versions;
+    db::Array states;
+    for (; next != listed.keys.end() && users.size() < kKeysPerStatement; ++next) {
+      users.Add(next->user_id);
+      versions.Add(next->version);
+      states.Add(NameOf(next->state));
+      all.Add(next->user_id);
+    }
+    PLAYLOG_ASSIGN_OR_RETURN(
+        const Rows noted,
+        pool_.Query(deadline, Effect::kIdempotent, kNoteListed, std::move(users),
+                    std::move(versions), std::move(states), Milliseconds(first_run_in),
+                    Milliseconds(first_run_latest), lag));
+    counts.noted += static_cast<int>(noted.affected());
+  }
+  PLAYLOG_ASSIGN_OR_RETURN(
+      const Rows gone, pool_.Query(deadline, Effect::kIdempotent, kNoteGone, listed.after_user_id,
+                                   listed.last_user_id, std::move(all), lag));
+  counts.gone = static_cast<int>(gone.affected());
   return counts;
 }
 
