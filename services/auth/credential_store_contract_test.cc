@@ -53,7 +53,8 @@ TEST_P(CredentialStoreContract, ListsKeysOfAServiceByUser) {
   for (const char* const name : {"one", "two", "three"}) ids.push_back(NewUser(name).id);
   const auto listed = [&](const std::string& service, std::int64_t after, int limit) {
     std::vector<std::int64_t> users;
-    for (const StoredKey& key : *store_.ListKeysOf(Soon(), service, after, limit)) {
+    const std::vector<StoredKey> keys = *store_.ListKeysOf(Soon(), service, after, limit);
+    for (const StoredKey& key : keys) {
       EXPECT_EQ(key.service_name, service);
       users.push_back(key.user_id);
     }
