@@ -87,7 +87,8 @@ class FakeHistorySource final : public Source {
     Page page;
     if (profile_.tells_past) page.total = std::ssize(of_span);
     const int limit = profile_.tells_past ? question.limit : std::min(question.limit, 50);
-    const auto begin = static_cast<std::size_t>((question.page - 1) * limit);
+    const auto begin =
+        static_cast<std::size_t>(question.page - 1) * static_cast<std::size_t>(limit);
     for (std::size_t i = begin; i < of_span.size() && i < begin + static_cast<std::size_t>(limit);
          ++i) {
       page.plays.push_back(of_span[i]);

@@ -143,7 +143,7 @@ void SyncRun::NoteNewest(const Fetched& fetched, Work& work) const {
 absl::Status SyncRun::ReadUnread(Work& work) {
   const std::optional<Span> before = work.record.progress.unread;
   if (!before.has_value()) return absl::OkStatus();
-  const absl::Status status = ReadPages(work);
+  absl::Status status = ReadPages(work);
   const std::optional<Span>& after = work.record.progress.unread;
   const absl::Time reached = after.has_value() ? after->to : before->from;
   if (reached < before->to) {
