@@ -24,8 +24,8 @@
 //
 // Within that bound it is a matter of freshness and of cost. While somebody listens, plays should
 // appear within minutes. That also catches late plays that show up near the window's end, where a
-// few new plays push them out: of 1,000 simulated months with 1.7 million plays (the listener of
-// services/spotify_ingest/replay_test.cc), 987 lost nothing, and the others 20 plays in all. Each
+// few new plays push them out: of 1,000 simulated months with 1.2 million plays (the listener of
+// services/spotify_ingest/replay_test.cc), 990 lost nothing, and the others 24 plays in all. Each
 // of those was late, and was shown for less than one pause: nobody who looks at intervals finds it.
 // Who has stopped is looked after at a quarter of the time since the last play, up to an hour.
 //

@@ -14,11 +14,13 @@ constexpr int kDays = 30;
 constexpr int kDaysBefore = 10;
 constexpr int kTracks = 400;
 constexpr int kMostInOneReport = 21;
-constexpr double kLateShare = 0.01;
+// Some of the late plays come too late to be shown; 1 % of those that are shown are late.
+constexpr double kLateShare = 0.0105;
 
 class Listener {
  public:
-  Listener(std::uint64_t seed, absl::Time start) : generator_(seed), start_(start) {}
+  Listener(std::uint64_t seed, absl::Time start)
+      : generator_(seed), start_(start), activity_(Real(0.2, 1.2)) {}
 
   std::vector<HeardPlay> Hear() && {
     for (int day = -kDaysBefore; day < kDays; ++day) {
@@ -92,7 +94,7 @@ class Listener {
 
   // `track` again and again, or another track each time if it is negative.
   void HearTracks(absl::Time begin, absl::Duration length, bool skips, int track, bool hidden) {
-    for (absl::Time end = begin; end < begin + length;) {
+    for (absl::Time end = begin; end < begin + length * activity_;) {
       end += skips ? Skipping() : Listening();
       const HeardPlay play = Play(track < 0 ? Whole(1, kTracks) : track, end);
       if (hidden) {
@@ -128,6 +130,7 @@ class Listener {
 
   std::mt19937_64 generator_;
   const absl::Time start_;
+  const double activity_;  // What sessions are stretched by.
   std::vector<HeardPlay> plays_;
 };
 

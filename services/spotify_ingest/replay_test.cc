@@ -45,6 +45,12 @@ constexpr int kRequestsInAnyHour = 100;
 // A play by what makes it one.
 using Key = std::pair<absl::Time, std::string>;
 
+// Since when and until when Spotify showed a play.
+struct Shown {
+  absl::Time from;
+  absl::Time until = absl::InfiniteFuture();
+};
+
 // The recently played list of one listener: the newest 50, by the time they ended, of what has been
 // reported. It answers as Spotify does, to `after` too, and can fail for a while.
 class SimulatedSpotify {
@@ -53,7 +59,7 @@ class SimulatedSpotify {
       : plays_(std::move(plays)), clock_(clock) {
     ReportUntil(clock.Now());
     shown_.clear();
-    Show();
+    Show(clock.Now());
   }
 
   void FailBetween(absl::Time from, absl::Time until) { outages_.emplace_back(from, until); }
@@ -76,7 +82,7 @@ class SimulatedSpotify {
   }
 
   // Everything that a poller could have seen at some instant from the start until now.
-  const std::set<Key>& Shown() {
+  const std::map<Key, Shown>& shown() {
     ReportUntil(clock_.Now());
     return shown_;
   }
@@ -90,12 +96,16 @@ class SimulatedSpotify {
       for (; next_ < plays_.size() && plays_[next_].reported_at == moment; ++next_) {
         window_.emplace(KeyOf(plays_[next_]), &plays_[next_]);
       }
-      while (window_.size() > kWindow) window_.erase(window_.begin());
-      Show();
+      while (window_.size() > kWindow) {
+        const auto pushed_out = shown_.find(window_.begin()->first);
+        if (pushed_out != shown_.end()) pushed_out->second.until = moment;
+        window_.erase(window_.begin());
+      }
+      Show(moment);
     }
   }
-  void Show() {
-    for (const auto& [key, play] : window_) shown_.insert(key);
+  void Show(absl::Time moment) {
+    for (const auto& [key, play] : window_) shown_.emplace(key, Shown{moment});
   }
   static Key KeyOf(const HeardPlay& play) { return {play.ended_at, play.title}; }
   // The cursor that the address asks for, in milliseconds; 0 without one.
@@ -121,7 +131,7 @@ class SimulatedSpotify {
   std::vector<std::pair<absl::Time, absl::Time>> outages_;
   std::size_t next_ = 0;
   std::map<Key, const HeardPlay*> window_;
-  std::set<Key> shown_;
+  std::map<Key, Shown> shown_;
   std::vector<absl::Time> requests_;
 };
 
@@ -164,11 +174,12 @@ class Replay {
     }
     return stored;
   }
-  std::set<Key> Missed() {
+  // What was shown for at least that long and is not stored.
+  std::set<Key> Missed(absl::Duration at_least = absl::ZeroDuration()) {
     std::set<Key> missed;
     const std::set<Key> stored = Stored();
-    for (const Key& key : spotify_.Shown()) {
-      if (!stored.contains(key)) missed.insert(key);
+    for (const auto& [key, shown] : spotify_.shown()) {
+      if (!stored.contains(key) && shown.until - shown.from >= at_least) missed.insert(key);
     }
     return missed;
   }
@@ -181,14 +192,26 @@ class Replay {
     const auto hidden = std::count_if(heard_.begin(), heard_.end(),
                                       [](const HeardPlay& play) { return play.IsPrivate(); });
     std::printf(
-        "replay: seed %d: heard %zu (late %d, private %d), shown %zu, stored %zu, missed %zu, "
-        "requests %zu, at most %d in an hour\n",
+        "replay: seed %d: heard %zu (late %d, private %d), shown %zu (late %d), stored %zu, missed "
+        "%zu and %zu that were shown for less than a pause, requests %zu, at most %d in an hour\n",
         static_cast<int>(seed), heard_.size(), static_cast<int>(late), static_cast<int>(hidden),
-        spotify_.Shown().size(), Stored().size(), Missed().size(), spotify_.requests().size(),
+        spotify_.shown().size(), LateShown(), Stored().size(), Missed(kPause).size(),
+        Missed().size() - Missed(kPause).size(), spotify_.requests().size(),
         MostInAnHour(spotify_.requests()));
   }
 
+  static constexpr ingest::PollOptions kOptions = ingest::WindowPolling(kWindow);
+  // The longest one while somebody listens.
+  static constexpr absl::Duration kPause = kOptions.listening;
+
  private:
+  int LateShown() {
+    const std::map<Key, Shown>& shown = spotify_.shown();
+    return static_cast<int>(
+        std::count_if(heard_.begin(), heard_.end(), [&shown](const HeardPlay& play) {
+          return play.IsLate() && shown.contains({play.ended_at, play.title});
+        }));
+  }
   double Jitter() { return std::uniform_real_distribution<double>(0, 1)(random_); }
 
   // Polls once and returns the pause until the next time.
@@ -212,8 +235,6 @@ class Replay {
     return ingest::PauseAfterSuccess(rhythm_, now, Jitter(), kOptions);
   }
 
-  static constexpr ingest::PollOptions kOptions = ingest::WindowPolling(kWindow);
-
   std::mt19937_64 random_;
   const std::vector<HeardPlay> heard_;
   FakeClock clock_{kStart};
@@ -233,15 +254,20 @@ class Replay {
 class ReplayTest : public ::testing::TestWithParam<std::uint64_t> {};
 class TroubledReplayTest : public ReplayTest {};
 
+// A late play that appears in one of the last places, and is pushed out by the next plays before
+// the next look, is seen by nobody who looks at intervals. That is all that may be missing, and
+// hardly ever is.
 TEST_P(ReplayTest, StoresEveryPlayThatSpotifyEverShows) {
   Replay replay(GetParam());
   replay.PollUntil(Replay::kEnd);
   replay.Print(GetParam());
-  EXPECT_GT(replay.spotify().Shown().size(), 300U);
-  EXPECT_THAT(replay.Missed(), ::testing::IsEmpty());
+  const std::map<Key, Shown>& shown = replay.spotify().shown();
+  EXPECT_GT(shown.size(), 300U);
+  EXPECT_THAT(replay.Missed(Replay::kPause), ::testing::IsEmpty());
+  EXPECT_LE(replay.Missed().size(), 2U);
   EXPECT_LE(MostInAnHour(replay.spotify().requests()), kRequestsInAnyHour);
   // Nothing is invented, and nobody is alarmed without a reason.
-  EXPECT_EQ(replay.Stored(), replay.spotify().Shown());
+  for (const Key& key : replay.Stored()) EXPECT_TRUE(shown.contains(key)) << key.second;
   EXPECT_EQ(replay.Coverage().spans.size(), 1U);
 }
 
@@ -253,7 +279,7 @@ TEST_P(TroubledReplayTest, GetsOverShortOutages) {
   }
   replay.PollUntil(Replay::kEnd);
   replay.Print(GetParam());
-  EXPECT_THAT(replay.Missed(), ::testing::IsEmpty());
+  EXPECT_THAT(replay.Missed(Replay::kPause), ::testing::IsEmpty());
   EXPECT_LE(MostInAnHour(replay.spotify().requests()), kRequestsInAnyHour);
 }
 
