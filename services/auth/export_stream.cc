@@ -37,6 +37,7 @@ spotify_sign_ins.jsonl          sign-ins at Spotify that you have begun
 spotify_renewals.jsonl          until when your sign-in at Spotify is being renewed
 spotify_budget_places.jsonl     when Spotify was called for you, as long as its limits count it
 spotify_budget_waiters.jsonl    calls for you that wait until Spotify's limits allow them
+spotify_schedules.jsonl         when your plays are fetched from Spotify by themselves
 spotify_coverage.jsonl          which parts of your history at Spotify are known to be whole
 lastfm_rejected_items.jsonl     the same of Last.fm
 lastfm_rate_limits.jsonl
@@ -44,6 +45,7 @@ lastfm_sign_ins.jsonl
 lastfm_renewals.jsonl
 lastfm_budget_places.jsonl
 lastfm_budget_waiters.jsonl
+lastfm_schedules.jsonl
 lastfm_coverage.jsonl
 )";
 
