@@ -4,9 +4,11 @@
 #include <string>
 
 #include "absl/random/random.h"
+#include "absl/strings/cord.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 #include "common/base/status_macros.h"
+#include "common/base/strings.h"
 
 namespace playlog::ingest {
 namespace {
@@ -15,6 +17,7 @@ namespace {
 constexpr absl::Duration kWaitSlice = absl::Milliseconds(100);
 // A rate limit of ten seconds is waited out for ten to twelve and a half.
 constexpr double kSpread = 0.25;
+constexpr char kCauseType[] = "playlog.ingest/cause";
 constexpr absl::Duration kStoreTimeout = absl::Seconds(1);
 // A try that ends so shortly before the deadline was ended by it: timers count milliseconds.
 constexpr absl::Duration kDeadlineSlack = absl::Milliseconds(20);
@@ -153,6 +156,16 @@ bool Attempts::Wait(absl::Duration duration) {
 }
 
 absl::Time Attempts::StoreDeadline() { return StoreDeadlineOf(call_, tools_.clock); }
+
+absl::Status WithCause(absl::Status status, std::string_view cause) {
+  if (!status.ok()) status.SetPayload(kCauseType, absl::Cord(ToAbsl(cause)));
+  return status;
+}
+
+std::string CauseOf(const absl::Status& status) {
+  const auto cause = status.GetPayload(kCauseType);
+  return cause.has_value() ? std::string(*cause) : "";
+}
 
 absl::Status KeyMissingError(const SourceProfile& profile) {
   return Error(profile.key_missing_code, profile.key_missing_text, profile.key_missing_detail);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 #include <variant>
 
@@ -103,6 +104,11 @@ class Attempts {
   int failures_ = 0;
   int rate_limits_ = 0;
 };
+
+// Notes in an error which failure of the upstream was the last before it, and reads that back;
+// empty if there was none. It never leaves the process.
+absl::Status WithCause(absl::Status status, std::string_view cause);
+std::string CauseOf(const absl::Status& status);
 
 // What a source's clients are told.
 absl::Status KeyMissingError(const SourceProfile& profile);

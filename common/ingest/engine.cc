@@ -178,7 +178,7 @@ absl::StatusOr<Page> Engine::FetchPage(const rpc::Call& call, std::int64_t user_
     if (ended || failure.kind == UpstreamFailure::Kind::kRejected) {
       ReportUse(tools_, call, user_id, credential, KeyUse::kRejected);
     }
-    PLAYLOG_RETURN_IF_ERROR(attempts.AfterFailure(failure));
+    PLAYLOG_RETURN_IF_ERROR(WithCause(attempts.AfterFailure(failure), failure.cause));
   }
 }
 

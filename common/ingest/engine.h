@@ -94,12 +94,16 @@ class Engine {
   // What Fetch is made of, for those who fetch many pages with a key that is opened once. Errors
   // are those of Fetch.
   absl::StatusOr<Credential> OpenKey(const rpc::Call& call, std::int64_t user_id);
-  // Brings a page and stores nothing. Changes the credential if it renews it.
+  // Brings a page and stores nothing. Changes the credential if it renews it. CauseOf says more of
+  // an error of the upstream.
   absl::StatusOr<Page> FetchPage(const rpc::Call& call, std::int64_t user_id,
                                  Credential& credential, const Part& part, Priority priority);
   // Records the rejected items of a page and stores its plays, though everybody may have gone.
   absl::StatusOr<StoreCounts> StorePage(const rpc::Call& call, std::int64_t user_id,
                                         std::string_view origin, const Page& page);
+
+  // Tells the vault that the source took the key, unless it knows.
+  void ReportSuccess(const rpc::Call& call, std::int64_t user_id, const Credential& credential);
 
   // Asks the upstream once whether it takes the user's key, within two seconds, and stores nothing.
   // Nothing is returned if that did not come out: no usable answer in time, a rate limit, no key,
@@ -123,7 +127,6 @@ class Engine {
                                  Credential& credential, const Part& part, const Urgency& urgency);
   absl::Status RenewIfEnding(const rpc::Call& call, std::int64_t user_id, absl::Time deadline,
                              Credential& credential);
-  void ReportSuccess(const rpc::Call& call, std::int64_t user_id, const Credential& credential);
   void RecordRejected(const rpc::Call& call, std::int64_t user_id, const Page& page);
   absl::Time UpstreamDeadline(const rpc::Call& call);
 

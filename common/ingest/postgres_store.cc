@@ -171,6 +171,20 @@ constexpr db::Statement kExportSchedules{"export_schedules", R"sql(
   FROM schedules WHERE user_id = $1::bigint AND ($2::text[])[1] IS NULL LIMIT $3::bigint
 )sql"};
 
+constexpr db::Statement kEraseJobs{"erase_jobs", R"sql(
+  DELETE FROM jobs WHERE user_id = $1::bigint
+)sql"};
+
+constexpr db::Statement kExportJobs{"export_jobs", R"sql(
+  SELECT (SELECT row_to_json(line)::text FROM (
+      SELECT number, state, span_from, span_to, total, position, walks, added, rejected,
+        differences, last_error, created_at, ended_at) AS line),
+    jobs.number::text
+  FROM jobs
+  WHERE user_id = $1::bigint AND jobs.number > coalesce(($2::text[])[1], '0')::bigint
+  ORDER BY jobs.number LIMIT $3::bigint
+)sql"};
+
 constexpr db::Statement kExportCoverage{"export_coverage", R"sql(
   SELECT (SELECT row_to_json(line)::text FROM (SELECT
       (SELECT coalesce(json_agg(json_build_object('from', lower(span), 'until', upper(span))), '[]')
@@ -180,11 +194,15 @@ constexpr db::Statement kExportCoverage{"export_coverage", R"sql(
   FROM coverage WHERE user_id = $1::bigint AND ($2::text[])[1] IS NULL LIMIT $3::bigint
 )sql"};
 
-constexpr db::ExportedTable kExportedTables[] = {
-    {"rejected_items", kExportRejected}, {"rate_limits", kExportRateLimits},
-    {"sign_ins", kExportSignIns},        {"renewals", kExportRenewals},
-    {"budget_places", kExportPlaces},    {"budget_waiters", kExportWaiters},
-    {"schedules", kExportSchedules},     {"coverage", kExportCoverage}};
+constexpr db::ExportedTable kExportedTables[] = {{"rejected_items", kExportRejected},
+                                                 {"rate_limits", kExportRateLimits},
+                                                 {"sign_ins", kExportSignIns},
+                                                 {"renewals", kExportRenewals},
+                                                 {"budget_places", kExportPlaces},
+                                                 {"budget_waiters", kExportWaiters},
+                                                 {"schedules", kExportSchedules},
+                                                 {"coverage", kExportCoverage},
+                                                 {"jobs", kExportJobs}};
 
 std::string DigestOf(std::string_view source, std::string_view raw) {
   std::string text(source);
@@ -291,7 +309,7 @@ absl::StatusOr<std::int64_t> PostgresStore::EraseUser(std::int64_t user_id, absl
         erased = places.affected();
         for (const db::Statement* statement :
              {&kEraseRejected, &kEraseRateLimits, &kEraseRenewals, &kEraseSignIns, &kEraseCoverage,
-              &kErasePlaceholders, &kEraseWaiters, &kEraseSchedules}) {
+              &kErasePlaceholders, &kEraseWaiters, &kEraseSchedules, &kEraseJobs}) {
           PLAYLOG_ASSIGN_OR_RETURN(const db::Rows rows, transaction.Query(*statement, user_id));
           erased += rows.affected();
         }

@@ -15,6 +15,8 @@ constexpr std::int64_t kMaxRetryAfterSeconds = 30 * 24 * 60 * 60;
 
 }  // namespace
 
+std::string_view Source::AdviceOn(std::string_view) const { return {}; }
+
 std::variant<RenewedKey, UpstreamFailure> Source::Renew(const Secret&, const Question&) {
   return UpstreamFailure{.kind = UpstreamFailure::Kind::kUnusable, .cause = "not_renewable"};
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "absl/status/status.h"
@@ -100,6 +101,9 @@ class Source {
   virtual const SourceProfile& profile() const = 0;
   // Whether the credential has what a fetch needs; the error is the client's.
   virtual absl::Status CheckCredential(const Credential& credential) const = 0;
+  // What the user can do about a failure of that cause; empty if there is nothing to say beyond the
+  // profile's texts.
+  virtual std::string_view AdviceOn(std::string_view cause) const;
   // Whom the upstream counts a call with the credential for: a name of at most 64 bytes that holds
   // no secret. Each user alone, unless the source knows better.
   virtual std::string BudgetSubject(std::int64_t user_id, const Credential& credential) const;

@@ -171,15 +171,14 @@ TEST(PostgresStoreErasure, KnowsEveryTableOfTheSchema) {
       database.Execute("SELECT string_agg(table_name::text, ' ' ORDER BY table_name::text) "
                        "FROM information_schema.columns WHERE table_schema = 'spotify_ingest' "
                        "AND column_name = 'user_id'"),
-      "budget_places budget_waiters coverage erased_users rate_limits rejected_items renewals "
-      "schedules "
-      "sign_ins");
+      "budget_places budget_waiters coverage erased_users jobs rate_limits rejected_items renewals "
+      "schedules sign_ins");
   EXPECT_EQ(database.Execute(
                 "SELECT string_agg(event_object_table::text, ' ' ORDER BY event_object_table::text)"
                 " FROM information_schema.triggers WHERE trigger_schema = 'spotify_ingest' AND "
                 "trigger_name = 'drop_rows_of_erased_users'"),
-            "budget_places budget_waiters coverage rate_limits rejected_items renewals schedules "
-            "sign_ins");
+            "budget_places budget_waiters coverage jobs rate_limits rejected_items renewals "
+            "schedules sign_ins");
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, StoreErasureContract, ::testing::Bool(),

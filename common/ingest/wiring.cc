@@ -1,5 +1,7 @@
 #include "common/ingest/wiring.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,15 +14,20 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "common/base/status_macros.h"
 #include "common/db/migrate.h"
 #include "common/db/pool.h"
 #include "common/http/curl_client.h"
+#include "common/ingest/backfill_runner.h"
+#include "common/ingest/backfill_workers.h"
 #include "common/ingest/call_limit.h"
 #include "common/ingest/coverage_recorder.h"
 #include "common/ingest/coverage_service.h"
 #include "common/ingest/ingest_service.h"
+#include "common/ingest/job_service.h"
 #include "common/ingest/postgres_budget_store.h"
 #include "common/ingest/postgres_coverage_store.h"
+#include "common/ingest/postgres_job_store.h"
 #include "common/ingest/postgres_schedule_store.h"
 #include "common/ingest/postgres_store.h"
 #include "common/ingest/scheduler.h"
@@ -58,6 +65,25 @@ constexpr absl::Duration kCoverageTime = absl::Milliseconds(500);
 // A supervisor starts the process again if PostgreSQL is away for longer.
 constexpr absl::Duration kMigrationTime = absl::Minutes(1);
 
+// Each reads a page while it stores another; a source's limits are far below what four can do.
+constexpr int kBackfillWorkers = 4;
+constexpr absl::Duration kRecordTimeout = absl::Seconds(1);
+
+// A backfill has brought all plays of its span.
+absl::Status RecordWhole(CoverageRecorder& coverage, const Job& job, std::int64_t stored) {
+  const absl::Time now = absl::Now();
+  const absl::Time from = std::max(job.span.from, kBeginningOfHistory);
+  if (from <= job.span.to) {
+    PLAYLOG_RETURN_IF_ERROR(coverage.AddCovered(job.user_id, {.from = from, .until = job.span.to},
+                                                now + kRecordTimeout));
+  }
+  // The counts of a part of the history would say nothing about the whole.
+  if (job.span.from != absl::InfinitePast()) return absl::OkStatus();
+  return coverage.RecordCount(
+      job.user_id, {.theirs = job.walk.total.value_or(0), .ours = stored, .counted_at = now},
+      now + kRecordTimeout);
+}
+
 std::unique_ptr<db::Pool> OpenPool(rpc::Process& process) {
   const Secret database_url = process.ReadSecret("database_url_file");
   process.Require(db::Migrate({.url = database_url,
@@ -80,6 +106,7 @@ struct Wiring::Parts {
         schedules(*pool),
         coverage_store(*pool),
         coverage(coverage_store),
+        jobs(*pool),
         vault(MakeVaultClient(process.Connect("auth", absl::GetFlag(FLAGS_auth_address)), source)),
         sink(MakeSongStoreClient(
             process.Connect("song_store", absl::GetFlag(FLAGS_song_store_address)), source)),
@@ -96,6 +123,7 @@ struct Wiring::Parts {
   PostgresScheduleStore schedules;
   PostgresCoverageStore coverage_store;
   CoverageRecorder coverage;
+  PostgresJobStore jobs;
   const std::unique_ptr<KeyVault> vault;
   const std::unique_ptr<PlaySink> sink;
   KeyNotes key_notes;
@@ -141,7 +169,15 @@ int Wiring::Serve(Engine& engine, std::vector<grpc::Service*> services) {
   // A source that tells of any part of the past shows more than a window.
   CoverageService coverage_service(parts_->coverage_store, parts_->schedules, profile.source,
                                    !profile.tells_past, clock, parts_->dispatcher);
-  services.insert(services.end(), {&ingest_service, &sync_service, &coverage_service});
+  BackfillRunner backfill(*parts_->engine_source, engine, *parts_->sink, parts_->jobs, clock,
+                          [this](const Job& job, std::int64_t stored) {
+                            return RecordWhole(parts_->coverage, job, stored);
+                          });
+  BackfillWorkers backfill_workers(backfill);
+  JobService job_service(
+      profile, engine, parts_->jobs, clock, [&] { backfill_workers.Wake(); }, parts_->dispatcher);
+  services.insert(services.end(),
+                  {&ingest_service, &sync_service, &coverage_service, &job_service});
   SyncRun sync_run({.engine = engine,
                     .profile = profile,
                     .sink = *parts_->sink,
@@ -159,7 +195,11 @@ int Wiring::Serve(Engine& engine, std::vector<grpc::Service*> services) {
                            }},
                       parts_->sync.scheduler);
   if (parts_->sync.scheduler.workers > 0) scheduler.Start();
-  process_.AtStop([&scheduler] { scheduler.Stop(); });
+  if (profile.tells_past) backfill_workers.Start(kBackfillWorkers);
+  process_.AtStop([&] {
+    scheduler.Stop();
+    backfill_workers.Stop();
+  });
   return process_.Serve(services, {&parts_->dispatcher, &parts_->fetch_dispatcher});
 }
 

@@ -47,6 +47,7 @@ lastfm_budget_places.jsonl
 lastfm_budget_waiters.jsonl
 lastfm_schedules.jsonl
 lastfm_coverage.jsonl
+lastfm_jobs.jsonl               backfills of your past at Last.fm that you have started
 )";
 
 // Says that a part of the system does not answer, whatever it was that it said.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -108,6 +109,20 @@ absl::Status LastfmSource::CheckCredential(const ingest::Credential& credential)
   if (!credential.account.empty()) return absl::OkStatus();
   return Error(errors::v1::ERROR_CODE_LASTFM_USERNAME_MISSING, "No Last.fm username found",
                "Update Last.fm API key with username");
+}
+
+std::string_view LastfmSource::AdviceOn(std::string_view cause) const {
+  if (cause == "error_6" || cause == "error_7") {
+    return "Last.fm knows no such user: store the key again with the right username";
+  }
+  if (cause == "error_4" || cause == "error_9" || cause == "error_10") {
+    return "Last.fm does not take the API key: store a valid one";
+  }
+  if (cause == "error_17") {
+    return "Last.fm hides the recent listening of this user: show it in Last.fm's privacy settings";
+  }
+  if (cause == "error_26") return "Last.fm has suspended the API key: store another one";
+  return {};
 }
 
 std::string LastfmSource::BudgetSubject(std::int64_t, const ingest::Credential& credential) const {

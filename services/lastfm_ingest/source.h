@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "common/base/clock.h"
 #include "common/http/client.h"
@@ -20,6 +21,7 @@ class LastfmSource final : public ingest::Source {
   const ingest::SourceProfile& profile() const override;
   // LASTFM_USERNAME_MISSING without an account.
   absl::Status CheckCredential(const ingest::Credential& credential) const override;
+  std::string_view AdviceOn(std::string_view cause) const override;
   // A digest of the API key, which several users may share.
   std::string BudgetSubject(std::int64_t user_id,
                             const ingest::Credential& credential) const override;

@@ -35,7 +35,8 @@ struct Scenario {
 constexpr Scenario kScenarios[] = {{"history", &MeasureHistory},
                                    {"stored-songs", &MeasureStoredSongs},
                                    {"tokens", &MeasureTokens},
-                                   {"upsert", &MeasureUpsert}};
+                                   {"upsert", &MeasureUpsert},
+                                   {"backfill", &MeasureBackfill}};
 
 bool IsScenario(const std::string& name) {
   return std::any_of(std::begin(kScenarios), std::end(kScenarios),

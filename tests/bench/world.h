@@ -84,6 +84,7 @@ void MeasureHistory(World& world, Report& report);
 void MeasureStoredSongs(World& world, Report& report);
 void MeasureTokens(World& world, Report& report);
 void MeasureUpsert(World& world, Report& report);
+void MeasureBackfill(World& world, Report& report);
 
 }  // namespace playlog::bench
 

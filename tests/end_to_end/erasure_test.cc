@@ -84,7 +84,7 @@ TEST_F(ErasureTest, NothingOfADeletedUserIsLeftInAnyTable) {
       IsSupersetOf({"auth.users.id", "auth.api_credentials.user_id", "auth.audit_events.user_id",
                     "auth.refresh_families.user_id", "song_store.batches.user_id",
                     "song_store.plays.user_id", "spotify_ingest.rate_limits.user_id",
-                    "lastfm_ingest.rate_limits.user_id"}));
+                    "lastfm_ingest.rate_limits.user_id", "lastfm_ingest.jobs.user_id"}));
   const auto of_other = FindUserId(stack(), other.user.id);
 
   Delete(person);

@@ -105,6 +105,8 @@ Person NewPerson(const Stack& stack) {
   EXPECT_EQ(api.FetchSpotify(user).status, 429);
   EXPECT_EQ(api.FetchLastfm(user).status, 200);
   EXPECT_EQ(api.FetchLastfm(user).status, 429);
+  // A job that waits until the rate limit is over.
+  EXPECT_EQ(api.Post("/music/backfill/lastfm/", "{}", user.access).status, 202);
   // Begins a sign-in at Spotify where the server has a client id.
   api.Get("/users/spotify/connect/", user.access);
   return person;

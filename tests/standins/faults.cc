@@ -105,12 +105,13 @@ Answer File(const FaultContext& context) {
                             ReadSample(context.samples_directory, context.scenario.Argument(0))));
 }
 
-// plays, live, late and drift act on the history from which the good answer is made.
+// plays, live, late, drift and scattered act on the history from which the good answer is made.
 constexpr Fault kFaults[] = {
     {"plays", Good},
     {"live", Good},
     {"late", Good},
     {"drift", Good},
+    {"scattered", Good},
     {"slow", Slow},
     {"status", Status},
     {"fail", Fail},

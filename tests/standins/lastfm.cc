@@ -129,7 +129,8 @@ std::optional<Content> ErrorOf(const Scenario& scenario, const Call& call) {
   }
   if (scenario.name == "deep_pages_fail") {
     const PageRequest page = ParsePageRequest(call.request);
-    if (page.page > scenario.Number(0, 1) && page.limit > 200) return LastfmError(8);
+    const bool deep = page.page > scenario.Number(0, 1);
+    if (deep && page.limit > scenario.Number(1, 200)) return LastfmError(8);
   }
   return std::nullopt;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tests/standins/random.h"
+
 namespace playlog::standins {
 namespace {
 
@@ -15,11 +17,23 @@ std::optional<std::int64_t> PlaysOf(const std::optional<Scenario>& scenario) {
   return std::nullopt;
 }
 
-void Grow(Library& library, Listener& listener, const Scenario& scenario) {
+// When a play ends that comes in at any place.
+std::int64_t AnyEndOf(const Listener& listener, std::int64_t call_number) {
+  if (listener.by_end().empty()) return NowMs();
+  Random random(HashOf(listener.name(), static_cast<std::uint64_t>(call_number)));
+  return random.Between(listener.by_end().front().ended_ms, listener.by_end().back().ended_ms);
+}
+
+void Grow(Library& library, Listener& listener, const Scenario& scenario,
+          std::int64_t call_number) {
   if (scenario.name == "live") {
     library.Advance(listener, std::max<std::int64_t>(1, scenario.Number(0, 60)) * 1000, NowMs());
   }
   if (scenario.name == "drift") library.AddAnyPlay(listener, NowMs());
+  if (scenario.name == "scattered" &&
+      call_number % std::max<std::int64_t>(1, scenario.Number(0, 10)) == 0) {
+    library.AddAnyPlay(listener, AnyEndOf(listener, call_number));
+  }
 }
 
 }  // namespace
@@ -28,7 +42,7 @@ View::View(Library& library, const std::string& listener_name,
            const std::optional<Scenario>& scenario, std::int64_t call_number)
     : listener_(library.Find(listener_name, PlaysOf(scenario))) {
   if (!scenario) return;
-  Grow(library, listener_, *scenario);
+  Grow(library, listener_, *scenario, call_number);
   if (scenario->name != "late" || call_number > 1 || listener_.by_end().empty()) return;
   hides_ = true;
   const std::int64_t wanted_ms =

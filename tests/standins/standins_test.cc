@@ -302,6 +302,24 @@ TEST_F(StandinsTest, LatePlaysAppearAtTheSecondCall) {
   EXPECT_EQ(total(), 1000);
 }
 
+TEST_F(StandinsTest, ScatteredPlaysComeInAnywhereNowAndThen) {
+  const auto total = [this] {
+    const json::value page = json::parse(BodyOf(Lastfm("scenario-scattered-3", "&limit=1")));
+    return std::stoi(std::string(page.at("recenttracks").at("@attr").at("total").as_string()));
+  };
+  std::vector<int> totals;
+  for (int i = 0; i < 6; ++i) totals.push_back(total());
+  EXPECT_THAT(totals, ::testing::ElementsAre(1000, 1000, 1001, 1001, 1001, 1002));
+}
+
+TEST_F(StandinsTest, DeepPagesComeSmallAlone) {
+  EXPECT_EQ(Lastfm("scenario-deep_pages_fail-2-50", "&page=2&limit=200").status, 200);
+  EXPECT_EQ(Lastfm("scenario-deep_pages_fail-2-50", "&page=3&limit=51").status, 500);
+  EXPECT_EQ(Lastfm("scenario-deep_pages_fail-2-50", "&page=3&limit=50").status, 200);
+  EXPECT_EQ(Lastfm("scenario-deep_pages_fail-2", "&page=3&limit=201").status, 500);
+  EXPECT_EQ(Lastfm("scenario-deep_pages_fail-2", "&page=3&limit=200").status, 200);
+}
+
 TEST_F(StandinsTest, AScriptIsFollowedAndThenForgotten) {
   Control("script", R"({"credential":"alice","answers":[
       {"status":503,"repeat":2,"headers":{"Retry-After":"1"}},

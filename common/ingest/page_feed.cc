@@ -1,0 +1,92 @@
+#include "common/ingest/page_feed.h"
+
+#include <cstddef>
+#include <iterator>
+#include <utility>
+
+#include "common/base/error.h"
+#include "common/ingest/job_trouble.h"
+
+namespace playlog::ingest {
+namespace {
+
+// A batch of the song store has at most 1,000 plays: five of the largest pages.
+constexpr std::size_t kPagesAhead = 5;
+constexpr std::size_t kPlaysPerTake = kPagesAhead * kLargestPage;
+
+void Append(Page from, Page& to) {
+  to.plays.insert(to.plays.end(), std::make_move_iterator(from.plays.begin()),
+                  std::make_move_iterator(from.plays.end()));
+  to.rejected.insert(to.rejected.end(), std::make_move_iterator(from.rejected.begin()),
+                     std::make_move_iterator(from.rejected.end()));
+  to.cleared_values += from.cleared_values;
+}
+
+}  // namespace
+
+PageFeed::PageFeed(const Walk& walk, Fetch fetch)
+    : fetch_(std::move(fetch)), walker_(walk), walk_(walk), thread_([this] { Run(); }) {}
+
+PageFeed::~PageFeed() {
+  Stop();
+  thread_.join();
+}
+
+void PageFeed::Stop() {
+  const absl::MutexLock lock(&mutex_);
+  stopping_ = true;
+}
+
+PageFeed::Taken PageFeed::Take(absl::Duration patience) {
+  const absl::MutexLock lock(&mutex_);
+  mutex_.AwaitWithTimeout(absl::Condition(this, &PageFeed::HasSomething), patience);
+  Taken taken;
+  for (bool first = true; !entries_.empty(); first = false) {
+    const std::size_t plays = taken.page.plays.size() + entries_.front().page.plays.size();
+    if (!first && plays > kPlaysPerTake) break;
+    Append(std::move(entries_.front().page), taken.page);
+    walk_ = entries_.front().walk;
+    entries_.pop_front();
+  }
+  taken.over = over_ && entries_.empty();
+  // The size of the pages may have changed since the last that came.
+  if (taken.over) walk_ = walker_.walk();
+  if (taken.over) taken.status = status_;
+  taken.walk = walk_;
+  return taken;
+}
+
+void PageFeed::Run() {
+  absl::Status status;
+  while (status.ok() && !walker_.AtEnd() && WaitForRoom()) {
+    const bool for_total = walker_.AsksForTotal();
+    absl::StatusOr<Page> page = fetch_(walker_.Next());
+    if (page.ok() && page->total.value_or(kTotalMax + 1) > kTotalMax) {
+      page = Error(errors::v1::ERROR_CODE_UNAVAILABLE, "The source does not say how much there is",
+                   "Try again later");
+    }
+    if (!page.ok()) {
+      const bool smaller = MayBeTooLarge(page.status()) && !for_total && walker_.Shrink();
+      if (!smaller) status = page.status();
+      continue;
+    }
+    walker_.OnAnswer(*page->total);
+    if (for_total) *page = Page();
+    const absl::MutexLock lock(&mutex_);
+    entries_.push_back({.page = *std::move(page), .walk = walker_.walk()});
+  }
+  const absl::MutexLock lock(&mutex_);
+  status_ = std::move(status);
+  over_ = true;
+}
+
+bool PageFeed::WaitForRoom() {
+  const absl::MutexLock lock(&mutex_);
+  const auto has_room = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return stopping_ || entries_.size() < kPagesAhead;
+  };
+  mutex_.Await(absl::Condition(&has_room));
+  return !stopping_;
+}
+
+}  // namespace playlog::ingest
