@@ -24,7 +24,9 @@ absl::Time StoreDeadlineFor(const rpc::Call& call, Clock& clock) {
   return std::min(call.deadline, clock.Now() + kStoreTimeout);
 }
 
-absl::Status NoSuchJob() { return Error(errors::v1::ERROR_CODE_NOT_FOUND, "Job not found"); }
+absl::Status NoSuchJob() {
+  return Error(errors::v1::ERROR_CODE_NOT_FOUND, "Job not found", "There is no job of this id.");
+}
 
 // A time that PostgreSQL and the source's API can both say.
 absl::StatusOr<absl::Time> ReadTime(const char* field, const google::protobuf::Timestamp& time) {
