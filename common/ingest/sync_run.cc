@@ -20,6 +20,8 @@ constexpr int kPage = 200;
 constexpr absl::Duration kEndMargin = absl::Seconds(1);
 // A key that was refused may have been refused by mistake, so it is tried again soon at first.
 constexpr absl::Duration kFirstPauseOfRefused = absl::Hours(1);
+// What fails among ourselves costs the source nothing, and ends soon: a process is started again.
+constexpr absl::Duration kFirstPauseOfOurs = absl::Seconds(10);
 constexpr int kMaxDoublings = 10;
 constexpr absl::Duration kCoverageTimeout = absl::Seconds(1);
 
@@ -241,13 +243,22 @@ RunOutcome SyncRun::Conclude(const absl::Status& status, int failures_before, Ru
         std::min(PauseAfterFinalFailure(jitter, polling), patience) / options_.speedup;
     return RunOutcome::kRefused;
   }
-  record.next_run_in = pause;
-  if (CodeOf(status) != errors::v1::ERROR_CODE_RATE_LIMITED) return RunOutcome::kFailed;
+  if (CodeOf(status) != errors::v1::ERROR_CODE_RATE_LIMITED) {
+    const absl::Duration ours = kFirstPauseOfOurs *
+                                (1 << std::min(failures_before, kMaxDoublings)) * (1.0 + jitter) /
+                                options_.speedup;
+    record.next_run_in = IsOfTheSource(status) ? pause : std::min(pause, ours);
+    return RunOutcome::kFailed;
+  }
   record.limited_for = RetryAfterOf(status);
   // A little later than asked, so that all who wait do not come back at once.
   const absl::Duration asked = RetryAfterOf(status).value_or(pause);
   record.next_run_in = std::max(pause, asked * (1.0 + 0.1 * jitter));
   return RunOutcome::kRateLimited;
+}
+
+bool SyncRun::IsOfTheSource(const absl::Status& status) const {
+  return status.message() == parts_.profile.failed_text;
 }
 
 std::string SyncRun::WordsFor(const absl::Status& status) const {
@@ -256,7 +267,7 @@ std::string SyncRun::WordsFor(const absl::Status& status) const {
   if (CodeOf(status) == errors::v1::ERROR_CODE_RATE_LIMITED) {
     return absl::StrCat(parts_.profile.failed_text, ". It asks to be left alone for a while");
   }
-  if (message == parts_.profile.failed_text) {
+  if (IsOfTheSource(status)) {
     return absl::StrCat(parts_.profile.failed_text, ". It is asked again by itself");
   }
   return "Playlog could not finish its work. It tries again by itself";

@@ -100,6 +100,8 @@ class SyncRun {
   absl::Status Open(Work& work);
   // Judges how the run ended and says when the next one is due.
   RunOutcome Conclude(const absl::Status& status, int failures_before, RunRecord& record);
+  // Whether the source failed, and not we ourselves.
+  bool IsOfTheSource(const absl::Status& status) const;
   std::string WordsFor(const absl::Status& status) const;
 
   const SyncRunParts parts_;

@@ -170,6 +170,9 @@ TEST_F(WindowSyncTest, SaysNothingOfTheInsideInItsWords) {
   const FinishedRun run = Run();
   EXPECT_EQ(run.outcome, RunOutcome::kFailed);
   EXPECT_THAT(run.record.error, Optional(::testing::Not(HasSubstr("sock"))));
+  // Our own neighbours come back soon.
+  EXPECT_EQ(run.record.next_run_in, absl::Seconds(10));
+  EXPECT_EQ(Run().record.next_run_in, absl::Seconds(20));
   // Nothing is stored, so nothing has moved.
   EXPECT_EQ(run.record.progress.rhythm.newest_play_at, std::nullopt);
 }
