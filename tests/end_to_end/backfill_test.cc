@@ -33,7 +33,7 @@ class BackfillTest : public EndToEndTest {
   static User NewListener(const std::string& listener, int plays) {
     stack().standins().Post(
         "listener", json::object{{"credential", listener}, {"plays", plays}, {"end", kEnd}});
-    const User user = api().NewUser();
+    User user = api().NewUser();
     EXPECT_EQ(api().StoreLastfmKey(user, "key-" + user.name, listener).status, 201);
     return user;
   }
@@ -164,6 +164,18 @@ TEST_F(BackfillTest, BringsTheWholePastAndTellsHowItGoesOn) {
   const HttpAnswer list = api().Get("/music/jobs/", user.access);
   EXPECT_EQ(Member(list.body, "results.0.job_id"), job_id);
   EXPECT_EQ(CountElements(list.body, "results"), 1);
+}
+
+TEST_F(BackfillTest, ClosesTheGapsOfThePast) {
+  const User user = NewListener("covered", 500);
+  EXPECT_EQ(Member(AwaitEnd(user, StartJob(user)), "state"), "done");
+  const HttpAnswer coverage =
+      api().Get("/music/coverage/?source=lastfm&from=2025-12-01&to=2026-01-31", user.access);
+  EXPECT_EQ(coverage.status, 200);
+  EXPECT_EQ(CountElements(coverage.body, "results"), 62) << coverage.body;
+  EXPECT_EQ(CountOf(coverage.body, R"("state":"complete")"), 62) << coverage.body;
+  EXPECT_EQ(Number(coverage.body, "counts.0.theirs"), 500);
+  EXPECT_EQ(Number(coverage.body, "counts.0.ours"), 500);
 }
 
 TEST_F(BackfillTest, BringsASpanAlone) {
