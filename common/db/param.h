@@ -67,7 +67,8 @@ class Param {
   template <std::integral Integer>
   Param(Integer value) {
     if constexpr (std::same_as<Integer, bool>) {
-      value_ = value ? "t" : "f";
+      // Not by assigning a literal, about which g++ 12 has a false alarm (-Wrestrict) at -O2.
+      value_.push_back(value ? 't' : 'f');
     } else {
       value_ = std::to_string(value);
     }
