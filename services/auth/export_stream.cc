@@ -39,6 +39,7 @@ spotify_budget_places.jsonl     when Spotify was called for you, as long as its 
 spotify_budget_waiters.jsonl    calls for you that wait until Spotify's limits allow them
 spotify_schedules.jsonl         when your plays are fetched from Spotify by themselves
 spotify_coverage.jsonl          which parts of your history at Spotify are known to be whole
+spotify_jobs.jsonl              none: Spotify does not tell of the past
 lastfm_rejected_items.jsonl     the same of Last.fm
 lastfm_rate_limits.jsonl
 lastfm_sign_ins.jsonl
@@ -47,7 +48,7 @@ lastfm_budget_places.jsonl
 lastfm_budget_waiters.jsonl
 lastfm_schedules.jsonl
 lastfm_coverage.jsonl
-lastfm_jobs.jsonl               backfills of your past at Last.fm that you have started
+lastfm_jobs.jsonl               fetches of your whole past that you have started
 )";
 
 // Says that a part of the system does not answer, whatever it was that it said.
