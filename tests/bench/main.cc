@@ -20,6 +20,7 @@
 ABSL_FLAG(std::string, output, "results.json", "The file that gets the results as JSON");
 ABSL_FLAG(int, pairs, 5, "Pairs of slices, ours and the peer's in turn; 1 to 20");
 ABSL_FLAG(int, slice_s, 3, "Seconds of a slice of load; 1 to 10");
+ABSL_FLAG(int, sync_users, 10'000, "The users of the scenario sync; 100 to 10000");
 ABSL_FLAG(std::string, django_reference, PLAYLOG_DJANGO_REFERENCE,
           "The folder of the Django application to measure against");
 
@@ -32,11 +33,9 @@ struct Scenario {
 };
 
 // History comes first because it looks at how much memory a process takes that had little to do.
-constexpr Scenario kScenarios[] = {{"history", &MeasureHistory},
-                                   {"stored-songs", &MeasureStoredSongs},
-                                   {"tokens", &MeasureTokens},
-                                   {"upsert", &MeasureUpsert},
-                                   {"backfill", &MeasureBackfill}};
+constexpr Scenario kScenarios[] = {
+    {"history", &MeasureHistory}, {"stored-songs", &MeasureStoredSongs}, {"tokens", &MeasureTokens},
+    {"upsert", &MeasureUpsert},   {"backfill", &MeasureBackfill},        {"sync", &MeasureSync}};
 
 bool IsScenario(const std::string& name) {
   return std::any_of(std::begin(kScenarios), std::end(kScenarios),
@@ -53,7 +52,8 @@ int Refuse(const std::string& why) {
 void Measure(const std::vector<std::string>& names, Report& report) {
   World world({.pairs = absl::GetFlag(FLAGS_pairs),
                .slice = absl::Seconds(absl::GetFlag(FLAGS_slice_s)),
-               .django_folder = absl::GetFlag(FLAGS_django_reference)});
+               .django_folder = absl::GetFlag(FLAGS_django_reference),
+               .sync_users = absl::GetFlag(FLAGS_sync_users)});
   for (const Scenario& scenario : kScenarios) {
     if (!names.empty() && std::count(names.begin(), names.end(), scenario.name) == 0) continue;
     scenario.measure(world, report);
@@ -71,6 +71,8 @@ int Main(int argc, char** argv) {
   const int pairs = absl::GetFlag(FLAGS_pairs);
   const int slice_s = absl::GetFlag(FLAGS_slice_s);
   if (pairs < 1 || pairs > 20) return Refuse("--pairs goes from 1 to 20");
+  const int sync_users = absl::GetFlag(FLAGS_sync_users);
+  if (sync_users < 100 || sync_users > 10'000) return Refuse("--sync_users goes from 100 to 10000");
   if (slice_s < 1 || slice_s > 10) return Refuse("--slice_s goes from 1 to 10");
   try {
     Machine machine;

@@ -12,5 +12,5 @@ if [[ ! -x $program ]]; then
   printf 'There is no %s; deploy/bench builds it.\n' "$program" >&2
   exit 1
 fi
-# A hang must not outlast the patience of who waits: the whole run has under 6 minutes.
-exec timeout --foreground --kill-after=10 600 "$program" --output="$build/results.json" "$@"
+# A hang must not outlast the patience of who waits: the whole run has under 12 minutes.
+exec timeout --foreground --kill-after=10 1200 "$program" --output="$build/results.json" "$@"

@@ -18,6 +18,7 @@ struct Options {
   int pairs = 5;              // Of slices, ours and the peer's in turn.
   absl::Duration slice;       // Of the scenarios that are measured for a time.
   std::string django_folder;  // The reference; may be absent.
+  int sync_users = 10'000;    // Of the scenario `sync`.
 };
 
 inline constexpr int kSmallHistory = 50;
@@ -85,6 +86,7 @@ void MeasureStoredSongs(World& world, Report& report);
 void MeasureTokens(World& world, Report& report);
 void MeasureUpsert(World& world, Report& report);
 void MeasureBackfill(World& world, Report& report);
+void MeasureSync(World& world, Report& report);
 
 }  // namespace playlog::bench
 

@@ -200,12 +200,15 @@ void Stack::StartStandins() {
 std::vector<std::string> Stack::WordsFor(const std::string& service) const {
   const std::string port_file = absl::StrCat("--port_file=", directory(), "/", service, ".port");
   if (service == kStandins) {
-    return {PLAYLOG_STANDINS_PROGRAM,
-            absl::StrCat("--address=127.0.0.1:", standins_port_),
-            port_file,
-            "--samples_directory=" + testing::SamplesDirectory().string(),
-            absl::StrCat("--spotify_client_id=", kSpotifyClientId),
-            absl::StrCat("--spotify_client_secret=", kSpotifyClientSecret)};
+    std::vector<std::string> words = {
+        PLAYLOG_STANDINS_PROGRAM,
+        absl::StrCat("--address=127.0.0.1:", standins_port_),
+        port_file,
+        "--samples_directory=" + testing::SamplesDirectory().string(),
+        absl::StrCat("--spotify_client_id=", kSpotifyClientId),
+        absl::StrCat("--spotify_client_secret=", kSpotifyClientSecret)};
+    words.insert(words.end(), options_.standin_flags.begin(), options_.standin_flags.end());
+    return words;
   }
   const auto address = [this](const std::string& name) { return "unix:" + SocketOf(name); };
   const auto neighbour = [&address](const std::string& name) {

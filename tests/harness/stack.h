@@ -30,6 +30,8 @@ struct StackOptions {
   // What the ingest services may call (deploy/README.md); as often as tests of other things like.
   // The sources' own limits if empty.
   std::string budgets = "1000/1";
+  // Further flags of the stand-ins (tests/standins/README.md).
+  std::vector<std::string> standin_flags = {};
   // A cluster for the stack's database, which must outlive the stack; that of TestDatabase if null.
   testing::PostgresCluster* cluster = nullptr;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <charconv>
 #include <exception>
 #include <stdexcept>
 #include <utility>
@@ -111,6 +112,8 @@ std::string Control::Post(const std::string& path, const json::value& body) {
 
 std::string Control::Get(const std::string& path, const HttpRequest& request) {
   if (path == "calls") return Calls(request);
+  if (path == "counts") return Counts(request);
+  if (path == "busiest") return FindBusiest(request);
   if (path == "canary") return CanaryHits();
   if (path == "scenarios") return ScenarioNames();
   if (path == "health") return "{\"status\":\"ok\"}";
@@ -222,6 +225,33 @@ std::string Control::Calls(const HttpRequest& request) {
   json::object answer;
   answer["count"] = calls.size();
   answer["calls"] = std::move(calls);
+  return json::serialize(answer);
+}
+
+std::string Control::Counts(const HttpRequest& request) {
+  json::object counts;
+  for (const auto& [credential, count] :
+       world_.calls_.Counts(request.Parameter("service").value_or(""))) {
+    counts[credential] = count;
+  }
+  json::object answer;
+  answer["counts"] = std::move(counts);
+  return json::serialize(answer);
+}
+
+std::string Control::FindBusiest(const HttpRequest& request) {
+  const std::string text = request.Parameter("window_ms").value_or("");
+  std::int64_t window_ms = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), window_ms);
+  if (error != std::errc() || end != text.data() + text.size() || window_ms <= 0) {
+    Refuse("window_ms must be a number above 0");
+  }
+  const Busiest busiest =
+      world_.calls_.FindBusiest(request.Parameter("service").value_or(""), window_ms);
+  json::object answer;
+  answer["credential"] = busiest.credential;
+  answer["calls"] = busiest.calls;
+  answer["whole"] = busiest.whole;
   return json::serialize(answer);
 }
 

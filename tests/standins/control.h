@@ -27,6 +27,8 @@ class Control {
   std::string SetConsent(const boost::json::value& body);
   std::string Reset(const boost::json::value& body);
   std::string Calls(const HttpRequest& request);
+  std::string Counts(const HttpRequest& request);
+  std::string FindBusiest(const HttpRequest& request);
   std::string CanaryHits();
   std::string ScenarioNames();
 

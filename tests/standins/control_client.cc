@@ -92,6 +92,24 @@ json::array ControlClient::Calls(std::string_view credential) const {
   return Get("calls?credential=" + PercentEncode(credential)).at("calls").as_array();
 }
 
+std::map<std::string, std::int64_t> ControlClient::Counts(std::string_view service) const {
+  std::map<std::string, std::int64_t> counts;
+  const json::value answer = Get("counts?service=" + PercentEncode(service));
+  for (const json::key_value_pair& entry : answer.at("counts").as_object()) {
+    counts[std::string(entry.key())] = entry.value().to_number<std::int64_t>();
+  }
+  return counts;
+}
+
+std::int64_t ControlClient::MostCalls(std::string_view service, std::int64_t window_ms) const {
+  const json::value answer =
+      Get("busiest?service=" + PercentEncode(service) + "&window_ms=" + std::to_string(window_ms));
+  if (!answer.at("whole").as_bool()) {
+    throw std::runtime_error("the stand-in does not know of all calls any more");
+  }
+  return answer.at("calls").to_number<std::int64_t>();
+}
+
 std::int64_t ControlClient::CanaryHits() const {
   return Get("canary").at("count").to_number<std::int64_t>();
 }

@@ -3,6 +3,7 @@
 
 #include <boost/json/value.hpp>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +26,11 @@ class ControlClient {
                 bool loved) const;
   // The recorded calls: objects as README.md lists them.
   boost::json::array Calls(std::string_view credential) const;
+  // How often each credential called a service.
+  std::map<std::string, std::int64_t> Counts(std::string_view service) const;
+  // The most calls of one credential to a service within any window of that length. Throws too if
+  // the stand-in does not know all of them any more.
+  std::int64_t MostCalls(std::string_view service, std::int64_t window_ms) const;
   std::int64_t CanaryHits() const;
   void Reset() const;
 

@@ -9,8 +9,10 @@
 #include <iterator>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "common/base/time_format.h"
+#include "tests/standins/call_log.h"
 #include "tests/standins/scenario.h"
 #include "tests/standins/world.h"
 
@@ -346,6 +348,33 @@ TEST_F(StandinsTest, CallsAreRecordedWithTheirLines) {
               HasSubstr("user=alice&user=alice"));
   Control("reset", "{}");
   EXPECT_THAT(BodyOf(Send("GET /control/calls HTTP/1.1\r\nHost: h")), HasSubstr("\"count\":0"));
+}
+
+TEST_F(StandinsTest, CallsAreCountedByCredentialAndWindow) {
+  for (const char* user : {"alice", "alice", "ben"}) Lastfm(user);
+  Spotify("alice");
+  EXPECT_EQ(BodyOf(Send("GET /control/counts?service=lastfm HTTP/1.1\r\nHost: h")),
+            R"({"counts":{"alice":2,"ben":1}})");
+  // The key is the same in all three calls.
+  const std::string busiest =
+      "GET /control/busiest?service=lastfm&window_ms=3600000 HTTP/1.1\r\nHost: h";
+  EXPECT_EQ(BodyOf(Send(busiest)), R"({"credential":"k","calls":3,"whole":true})");
+  Control("reset", R"({"credential":"k"})");
+  EXPECT_EQ(BodyOf(Send(busiest)), R"({"credential":"alice","calls":2,"whole":true})");
+}
+
+TEST(CallLog, AWindowDoesNotHoldBothOfItsEnds) {
+  CallLog log;
+  for (const std::int64_t time_ms : {0, 400, 1000, 1399, 1400}) {
+    RecordedCall call;
+    call.service = "lastfm";
+    call.time_ms = time_ms;
+    call.credentials = {"k"};
+    log.Add(std::move(call));
+  }
+  EXPECT_EQ(log.FindBusiest("lastfm", 1000).calls, 3);
+  EXPECT_EQ(log.FindBusiest("lastfm", 1001).calls, 4);
+  EXPECT_EQ(log.FindBusiest("spotify", 1000).calls, 0);
 }
 
 TEST_F(StandinsTest, PlaysAndLovedTracksCanBeAdded) {
