@@ -256,6 +256,7 @@ TEST_F(RpcExchange, AnswersHeadOfEventsWithTheHeadAlone) {
   AnswerWith("Event", {"text: 'a'"});
   script_.hangs = true;
   const auto answer = Begin("/events", /*is_head=*/true);
+  answer->TakeAll();
   script_.cancelled.WaitForNotification();
   EXPECT_EQ(answer->sent().status, 200);
   EXPECT_THAT(answer->sent().headers, ElementsAre(Pair("Content-Type", "text/event-stream")));

@@ -63,7 +63,11 @@ class StreamExchange final : public RpcExchangeBase,
       begun_ = true;
       http_->Begin(route_.status, HeadersOf(route_));
     }
-    if (is_head_) return GiveUp();
+    if (is_head_) {
+      // Said at once: an exchange that is dropped without an end is a broken one.
+      http_->End();
+      return GiveUp();
+    }
     http_->Write(std::move(ready), [this](bool taken) {
       if (!taken) return GiveUp();
       StartRead(&part_);
