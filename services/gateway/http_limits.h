@@ -38,8 +38,8 @@ struct HttpLimits {
   std::size_t requests_in_flight = 64;
   std::size_t requests_queued = 64;
   absl::Duration queue_age = absl::Milliseconds(200);
-  // Answers whose reader is slow, and streams of events, wait for the client or for what happens and
-  // not for us: they have places of their own.
+  // Answers whose reader is slow, and streams of events, wait for the client or for what happens
+  // and not for us: they have places of their own.
   std::size_t streams = 128;
   // A handler writes its next part when the last one has gone, so more than this is a handler's
   // bug.

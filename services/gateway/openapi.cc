@@ -61,7 +61,8 @@ json::object RawContent(const std::string& content_type) {
   return {{content_type, json::object{{"schema", std::move(schema)}}}};
 }
 
-json::object JsonContent(json::object schema, const std::string& content_type = "application/json") {
+json::object JsonContent(json::object schema,
+                         const std::string& content_type = "application/json") {
   return {{content_type, json::object{{"schema", std::move(schema)}}}};
 }
 
