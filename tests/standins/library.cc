@@ -146,7 +146,11 @@ std::uint32_t Library::AddPlay(Listener& listener, std::string_view title,
 }
 
 void Library::Advance(Listener& listener, std::int64_t every_ms, std::int64_t now_ms) {
-  if (listener.live_until_ms == 0) listener.live_until_ms = now_ms;
+  if (listener.live_until_ms == 0) {
+    listener.live_until_ms = now_ms;
+    // Let go and made again, it would begin anew each time.
+    listener.set_changed();
+  }
   const std::int64_t oldest_due = now_ms - every_ms * kMostCatchUpPlays;
   listener.live_until_ms = std::max(listener.live_until_ms, oldest_due);
   while (listener.live_until_ms + every_ms <= now_ms) {
