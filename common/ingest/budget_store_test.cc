@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "absl/time/clock.h"
-#include "common/db/migrate.h"
 #include "common/db/pool.h"
 #include "common/ingest/fake_budget_store.h"
 #include "common/ingest/postgres_budget_store.h"
@@ -21,7 +20,7 @@
 #include "common/testing/fake_clock.h"
 #include "common/testing/fake_row_export.h"
 #include "common/testing/matchers.h"
-#include "common/testing/postgres.h"
+#include "common/testing/migrated_database.h"
 
 namespace playlog::ingest {
 namespace {
@@ -74,39 +73,27 @@ class FakeSubject final : public Subject {
 
 class PostgresSubject final : public Subject {
  public:
-  PostgresSubject() {
-    EXPECT_THAT(db::Migrate({.url = Secret(database_.url()),
-                             .schema = kSchema,
-                             .files = StoreMigrations(),
-                             .deadline = absl::Now() + absl::Seconds(30)}),
-                IsOk());
-    pool_ = *db::Pool::Create({.url = Secret(database_.url()),
-                               .schema = kSchema,
-                               .wait = absl::Seconds(20),
-                               .statement_timeout = absl::Seconds(20),
-                               .lock_timeout = absl::Seconds(20)});
-    store_ = std::make_unique<PostgresBudgetStore>(*pool_);
-  }
+  PostgresSubject() { store_ = std::make_unique<PostgresBudgetStore>(database_.pool()); }
   BudgetStore& store() override { return *store_; }
   // Moves all that is kept back in time instead of waiting: the database's clock cannot be moved.
   void Pass(absl::Duration time) override {
     const std::string by =
         "- interval '" + std::to_string(absl::ToInt64Milliseconds(time)) + " ms'";
-    database_.Execute("UPDATE lastfm_ingest.budget_places SET taken_at = taken_at " + by +
-                      ", ends_at = ends_at " + by + ", forget_at = forget_at " + by +
-                      "; UPDATE lastfm_ingest.budget_waiters SET since = since " + by +
-                      ", alive_until = alive_until " + by);
+    database_.database().Execute("UPDATE lastfm_ingest.budget_places SET taken_at = taken_at " +
+                                 by + ", ends_at = ends_at " + by + ", forget_at = forget_at " +
+                                 by + "; UPDATE lastfm_ingest.budget_waiters SET since = since " +
+                                 by + ", alive_until = alive_until " + by);
   }
   void KeepAlive() override {
-    database_.Execute("UPDATE lastfm_ingest.budget_waiters SET alive_until = 'infinity'");
+    database_.database().Execute(
+        "UPDATE lastfm_ingest.budget_waiters SET alive_until = 'infinity'");
   }
-  std::string Execute(const std::string& sql) { return database_.Execute(sql); }
-  const std::string& url() const { return database_.url(); }
-  db::Pool& pool() { return *pool_; }
+  std::string Execute(const std::string& sql) { return database_.database().Execute(sql); }
+  const std::string& url() const { return database_.database().url(); }
+  db::Pool& pool() { return database_.pool(); }
 
  private:
-  playlog::testing::TestDatabase database_;
-  std::unique_ptr<db::Pool> pool_;
+  playlog::testing::MigratedDatabase database_{kSchema, StoreMigrations()};
   std::unique_ptr<PostgresBudgetStore> store_;
 };
 

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "absl/time/clock.h"
-#include "common/db/migrate.h"
 #include "common/db/pool.h"
 #include "common/ingest/coverage_recorder.h"
 #include "common/ingest/fake_coverage_store.h"
@@ -18,7 +17,7 @@
 #include "common/ingest/postgres_store.h"
 #include "common/testing/fake_row_export.h"
 #include "common/testing/matchers.h"
-#include "common/testing/postgres.h"
+#include "common/testing/migrated_database.h"
 
 namespace playlog::ingest {
 namespace {
@@ -46,25 +45,15 @@ class CoverageStoreContract : public ::testing::TestWithParam<bool> {
       store_ = std::move(fake);
       return;
     }
-    database_ = std::make_unique<playlog::testing::TestDatabase>();
-    EXPECT_THAT(db::Migrate({.url = Secret(database_->url()),
-                             .schema = kSchema,
-                             .files = StoreMigrations(),
-                             .deadline = absl::Now() + absl::Seconds(30)}),
-                IsOk());
-    pool_ = *db::Pool::Create({.url = Secret(database_->url()),
-                               .schema = kSchema,
-                               .wait = absl::Seconds(20),
-                               .statement_timeout = absl::Seconds(20),
-                               .lock_timeout = absl::Seconds(20)});
-    store_ = std::make_unique<PostgresCoverageStore>(*pool_);
+    database_ = std::make_unique<playlog::testing::MigratedDatabase>(kSchema, StoreMigrations());
+    store_ = std::make_unique<PostgresCoverageStore>(database_->pool());
   }
 
   void Erase(std::int64_t user_id) {
     if (fake_ != nullptr) {
       fake_->Erase(user_id);
     } else {
-      EXPECT_THAT(PostgresStore(*pool_).EraseUser(user_id, Soon()), IsOk());
+      EXPECT_THAT(PostgresStore(database_->pool()).EraseUser(user_id, Soon()), IsOk());
     }
   }
   bool Knows(std::int64_t user_id) {
@@ -79,8 +68,7 @@ class CoverageStoreContract : public ::testing::TestWithParam<bool> {
     return known->value_or(KnownCoverage());
   }
 
-  std::unique_ptr<playlog::testing::TestDatabase> database_;
-  std::unique_ptr<db::Pool> pool_;
+  std::unique_ptr<playlog::testing::MigratedDatabase> database_;
   std::unique_ptr<CoverageStore> store_;
   FakeCoverageStore* fake_ = nullptr;
 };

@@ -19,6 +19,7 @@
 #include "common/ingest/postgres_store.h"
 #include "common/testing/fake_row_export.h"
 #include "common/testing/matchers.h"
+#include "common/testing/migrated_database.h"
 #include "common/testing/postgres.h"
 
 namespace playlog::ingest {
@@ -44,23 +45,13 @@ class JobStoreContract : public ::testing::TestWithParam<bool> {
  protected:
   JobStoreContract() {
     if (!GetParam()) return;
-    database_ = std::make_unique<playlog::testing::TestDatabase>();
-    EXPECT_THAT(db::Migrate({.url = Secret(database_->url()),
-                             .schema = kSchema,
-                             .files = StoreMigrations(),
-                             .deadline = absl::Now() + absl::Seconds(30)}),
-                IsOk());
-    pool_ = *db::Pool::Create({.url = Secret(database_->url()),
-                               .schema = kSchema,
-                               .wait = absl::Seconds(20),
-                               .statement_timeout = absl::Seconds(20),
-                               .lock_timeout = absl::Seconds(20)});
-    postgres_ = std::make_unique<PostgresJobStore>(*pool_);
+    database_ = std::make_unique<playlog::testing::MigratedDatabase>(kSchema, StoreMigrations());
+    postgres_ = std::make_unique<PostgresJobStore>(database_->pool());
   }
   JobStore& store() { return GetParam() ? static_cast<JobStore&>(*postgres_) : fake_; }
   void Erase(std::int64_t user_id) {
     if (!GetParam()) return fake_.Erase(user_id);
-    EXPECT_THAT(PostgresStore(*pool_).EraseUser(user_id, Soon()), IsOk());
+    EXPECT_THAT(PostgresStore(database_->pool()).EraseUser(user_id, Soon()), IsOk());
   }
 
   Job Start(std::int64_t user_id) {
@@ -86,8 +77,7 @@ class JobStoreContract : public ::testing::TestWithParam<bool> {
     return Save(job, holder, {.kind = JobFate::Kind::kEnd});
   }
 
-  std::unique_ptr<playlog::testing::TestDatabase> database_;
-  std::unique_ptr<db::Pool> pool_;
+  std::unique_ptr<playlog::testing::MigratedDatabase> database_;
   std::unique_ptr<PostgresJobStore> postgres_;
   FakeJobStore fake_;
 };
@@ -266,7 +256,7 @@ TEST_P(JobStoreContract, RefusesMoreOpenJobsThanItKeeps) {
       INSERT INTO jobs (user_id, span_to, page_size)
       SELECT 1000 + i, now(), 200 FROM generate_series(1, $1::bigint) AS i
     )sql"};
-    ASSERT_THAT(pool_->Query(Soon(), db::Effect::kOnce, fill, kOpenJobsMax - 1), IsOk());
+    ASSERT_THAT(database_->pool().Query(Soon(), db::Effect::kOnce, fill, kOpenJobsMax - 1), IsOk());
   } else {
     for (int i = 1; i < kOpenJobsMax; ++i) Start(1000 + i);
   }

@@ -13,14 +13,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "common/db/migrate.h"
 #include "common/db/pool.h"
 #include "common/ingest/fake_schedule_store.h"
 #include "common/ingest/postgres_schedule_store.h"
 #include "common/ingest/postgres_store.h"
 #include "common/testing/fake_clock.h"
 #include "common/testing/matchers.h"
-#include "common/testing/postgres.h"
+#include "common/testing/migrated_database.h"
 
 namespace playlog::ingest {
 namespace {
@@ -59,19 +58,10 @@ class FakeSubject final : public Subject {
 
 class PostgresSubject final : public Subject {
  public:
-  PostgresSubject() {
-    EXPECT_THAT(db::Migrate({.url = Secret(database_.url()),
-                             .schema = kSchema,
-                             .files = StoreMigrations(),
-                             .deadline = absl::Now() + absl::Seconds(30)}),
-                IsOk());
-    pool_ = *db::Pool::Create(
-        {.url = Secret(database_.url()), .schema = kSchema, .wait = absl::Seconds(10)});
-    store_ = std::make_unique<PostgresScheduleStore>(*pool_);
-  }
+  PostgresSubject() { store_ = std::make_unique<PostgresScheduleStore>(database_.pool()); }
   ScheduleStore& store() override { return *store_; }
   void EraseUser(std::int64_t user_id) override {
-    EXPECT_THAT(PostgresStore(*pool_).EraseUser(user_id, Soon()), IsOk());
+    EXPECT_THAT(PostgresStore(database_.pool()).EraseUser(user_id, Soon()), IsOk());
   }
   absl::Time Now() override { return absl::Now(); }
   // The server's clock cannot be set, so that the rows grow older instead.
@@ -81,12 +71,11 @@ class PostgresSubject final : public Subject {
       absl::StrAppend(&sets, sets.empty() ? "" : ", ", column, " = ", column, " - interval '",
                       absl::ToInt64Milliseconds(time), " milliseconds'");
     }
-    database_.Execute(absl::StrCat("UPDATE ", kSchema, ".schedules SET ", sets));
+    database_.database().Execute(absl::StrCat("UPDATE ", kSchema, ".schedules SET ", sets));
   }
 
  private:
-  playlog::testing::TestDatabase database_;
-  std::unique_ptr<db::Pool> pool_;
+  playlog::testing::MigratedDatabase database_{kSchema, StoreMigrations()};
   std::unique_ptr<PostgresScheduleStore> store_;
 };
 

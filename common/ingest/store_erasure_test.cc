@@ -18,6 +18,7 @@
 #include "common/ingest/postgres_store.h"
 #include "common/testing/fake_row_export.h"
 #include "common/testing/matchers.h"
+#include "common/testing/migrated_database.h"
 #include "common/testing/postgres.h"
 
 namespace playlog::ingest {
@@ -40,19 +41,8 @@ class StoreErasureContract : public ::testing::TestWithParam<bool> {
       store_ = std::make_unique<FakeStore>();
       return;
     }
-    database_ = std::make_unique<playlog::testing::TestDatabase>();
-    EXPECT_THAT(db::Migrate({.url = Secret(database_->url()),
-                             .schema = kSchema,
-                             .files = StoreMigrations(),
-                             .deadline = absl::Now() + absl::Seconds(30)}),
-                IsOk());
-    // Waits are long, so that a test of concurrency is not one of a busy machine.
-    pool_ = *db::Pool::Create({.url = Secret(database_->url()),
-                               .schema = kSchema,
-                               .wait = absl::Seconds(20),
-                               .statement_timeout = absl::Seconds(20),
-                               .lock_timeout = absl::Seconds(20)});
-    store_ = std::make_unique<PostgresStore>(*pool_);
+    database_ = std::make_unique<playlog::testing::MigratedDatabase>(kSchema, StoreMigrations());
+    store_ = std::make_unique<PostgresStore>(database_->pool());
   }
 
   using Items = std::vector<RejectedItem>;
@@ -83,8 +73,7 @@ class StoreErasureContract : public ::testing::TestWithParam<bool> {
            Rows(user_id, "sign_ins") + Rows(user_id, "renewals");
   }
 
-  std::unique_ptr<playlog::testing::TestDatabase> database_;
-  std::unique_ptr<db::Pool> pool_;
+  std::unique_ptr<playlog::testing::MigratedDatabase> database_;
   std::unique_ptr<Store> store_;
 };
 

@@ -10,12 +10,11 @@
 #include <vector>
 
 #include "absl/time/clock.h"
-#include "common/db/migrate.h"
 #include "common/db/pool.h"
 #include "common/ingest/fake_store.h"
 #include "common/ingest/postgres_store.h"
 #include "common/testing/matchers.h"
-#include "common/testing/postgres.h"
+#include "common/testing/migrated_database.h"
 
 namespace playlog::ingest {
 namespace {
@@ -58,21 +57,11 @@ class FakeSubject final : public Subject {
 
 class PostgresSubject final : public Subject {
  public:
-  PostgresSubject() {
-    EXPECT_THAT(db::Migrate({.url = Secret(database_.url()),
-                             .schema = kSchema,
-                             .files = StoreMigrations(),
-                             .deadline = absl::Now() + absl::Seconds(30)}),
-                IsOk());
-    auto pool = db::Pool::Create({.url = Secret(database_.url()), .schema = kSchema});
-    EXPECT_THAT(pool, IsOk());
-    pool_ = *std::move(pool);
-    store_ = std::make_unique<PostgresStore>(*pool_);
-  }
+  PostgresSubject() { store_ = std::make_unique<PostgresStore>(database_.pool()); }
   Store& store() override { return *store_; }
   Kept kept(std::int64_t user_id) override {
-    const auto rows =
-        pool_->Query(absl::Now() + absl::Seconds(5), db::Effect::kIdempotent, kShow, user_id);
+    const auto rows = database_.pool().Query(absl::Now() + absl::Seconds(5),
+                                             db::Effect::kIdempotent, kShow, user_id);
     EXPECT_THAT(rows, IsOk());
     Kept kept;
     for (const db::Row row : *rows) kept.emplace_back(row.Text(0));
@@ -84,8 +73,7 @@ class PostgresSubject final : public Subject {
     SELECT reason || ' ' || raw FROM rejected_items WHERE user_id = $1::bigint
     ORDER BY rejected_at DESC, raw
   )sql"};
-  playlog::testing::TestDatabase database_;
-  std::unique_ptr<db::Pool> pool_;
+  playlog::testing::MigratedDatabase database_{kSchema, StoreMigrations()};
   std::unique_ptr<PostgresStore> store_;
 };
 

@@ -6,10 +6,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "auth_migrations.h"
 #include "common/testing/fake_row_export.h"
 #include "common/testing/matchers.h"
+#include "common/testing/migrated_database.h"
 #include "services/auth/export_sources.h"
-#include "services/auth/migrated_database.h"
 #include "services/auth/postgres_store.h"
 #include "services/auth/sign_in.h"
 
@@ -67,7 +68,7 @@ class AccountExportTest : public ::testing::Test {
     return id;
   }
 
-  MigratedDatabase database_;
+  testing::MigratedDatabase database_{"auth", MigrationFiles()};
   PostgresStore store_{database_.pool()};
 };
 

@@ -8,12 +8,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "auth_migrations.h"
 #include "common/base/crypto.h"
 #include "common/testing/matchers.h"
+#include "common/testing/migrated_database.h"
 #include "services/auth/audit.h"
 #include "services/auth/fake_audit.h"
 #include "services/auth/fake_store.h"
-#include "services/auth/migrated_database.h"
 #include "services/auth/postgres_audit.h"
 #include "services/auth/postgres_store.h"
 
@@ -53,7 +54,7 @@ class PostgresBackend final : public Backend {
   db::Pool& pool() { return database_.pool(); }
 
  private:
-  MigratedDatabase database_;
+  testing::MigratedDatabase database_{"auth", MigrationFiles()};
   PostgresStore users_{database_.pool()};
   PostgresAudit audit_{database_.pool()};
 };

@@ -13,13 +13,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "auth_migrations.h"
 #include "common/base/crypto.h"
 #include "common/testing/matchers.h"
+#include "common/testing/migrated_database.h"
 #include "services/auth/credential_store.h"
 #include "services/auth/fake_audit.h"
 #include "services/auth/fake_credential_store.h"
 #include "services/auth/fake_store.h"
-#include "services/auth/migrated_database.h"
 #include "services/auth/postgres_audit.h"
 #include "services/auth/postgres_credential_store.h"
 #include "services/auth/postgres_store.h"
@@ -56,7 +57,7 @@ class PostgresCredentialBackend final : public CredentialBackend {
   CredentialStore& store() override { return store_; }
 
  private:
-  MigratedDatabase database_;
+  testing::MigratedDatabase database_{"auth", MigrationFiles()};
   PostgresStore users_{database_.pool()};
   PostgresAudit audit_{database_.pool()};
   PostgresCredentialStore store_{database_.pool()};

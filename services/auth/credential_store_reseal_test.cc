@@ -71,7 +71,7 @@ PLAYLOG_RUN_ON_BOTH_CREDENTIAL_STORES(CredentialStoreReseal);
 
 // While somebody changes a key, sealing anew neither waits for it nor undoes it.
 TEST(PostgresCredentialStoreTest, LeavesAKeyThatSomebodyIsChanging) {
-  MigratedDatabase database;
+  testing::MigratedDatabase database{"auth", MigrationFiles()};
   PostgresStore users(database.pool());
   PostgresCredentialStore store(database.pool());
   const absl::Time soon = absl::Now() + absl::Seconds(30);

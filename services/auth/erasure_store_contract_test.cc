@@ -11,12 +11,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
+#include "auth_migrations.h"
 #include "common/base/crypto.h"
 #include "common/testing/matchers.h"
+#include "common/testing/migrated_database.h"
 #include "services/auth/erasure_store.h"
 #include "services/auth/fake_erasure_store.h"
 #include "services/auth/fake_store.h"
-#include "services/auth/migrated_database.h"
 #include "services/auth/postgres_erasure_store.h"
 #include "services/auth/postgres_store.h"
 
@@ -54,7 +55,7 @@ class PostgresBackend final : public Backend {
   ErasureStore& erasures() override { return erasures_; }
 
  private:
-  MigratedDatabase database_;
+  testing::MigratedDatabase database_{"auth", MigrationFiles()};
   PostgresStore store_{database_.pool()};
   PostgresErasureStore erasures_{database_.pool()};
 };

@@ -12,10 +12,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "auth_migrations.h"
 #include "common/jwt/jwt.h"
 #include "common/testing/matchers.h"
+#include "common/testing/migrated_database.h"
 #include "services/auth/fake_store.h"
-#include "services/auth/migrated_database.h"
 #include "services/auth/postgres_store.h"
 #include "services/auth/store.h"
 #include "services/auth/tokens.h"
@@ -55,7 +56,7 @@ class PostgresBackend final : public Backend {
   }
 
  private:
-  MigratedDatabase database_;
+  testing::MigratedDatabase database_{"auth", MigrationFiles()};
   PostgresStore store_{database_.pool()};
 };
 
