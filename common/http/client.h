@@ -30,7 +30,7 @@ struct Request {
   absl::Time deadline = absl::InfiniteFuture();
   // The longest answer body that is accepted, declared or not.
   std::size_t max_body_bytes = kDefaultMaxBodyBytes;
-  // Asked about once a second: true gives the request up. May be empty.
+  // Asked some twenty times a second: true gives the request up. May be empty.
   std::function<bool()> cancelled = {};
 };
 

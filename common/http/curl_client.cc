@@ -20,6 +20,9 @@
 namespace playlog::http {
 namespace {
 
+// How long a transfer waits for bytes before it asks whether it is still wanted.
+constexpr int kLookMs = 50;
+
 void InitializeCurlOnce() {
   static const bool initialized = [] {
     // With NOSIGNAL libcurl leaves SIGPIPE to us, and OpenSSL writes to sockets without
@@ -160,13 +163,17 @@ long ToMilliseconds(absl::Duration duration) {
 
 }  // namespace
 
-// One easy handle with the one connection that it keeps.
+// One easy handle, and the multi handle in which it runs and which keeps its one connection.
 class CurlClient::Handle {
  public:
-  Handle() : curl_(curl_easy_init()) {
-    if (curl_ == nullptr) throw std::bad_alloc();
+  Handle() : curl_(curl_easy_init()), multi_(curl_multi_init()) {
+    if (curl_ == nullptr || multi_ == nullptr) throw std::bad_alloc();
+    curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, 1L);
   }
-  ~Handle() { curl_easy_cleanup(curl_); }
+  ~Handle() {
+    curl_easy_cleanup(curl_);
+    curl_multi_cleanup(multi_);
+  }
   Handle(const Handle&) = delete;
   Handle& operator=(const Handle&) = delete;
 
@@ -182,8 +189,10 @@ class CurlClient::Handle {
  private:
   void SetSafety(const CurlOptions& options, bool tls);
   void SetTransfer(Transfer* transfer, bool tls);
+  CURLcode Run();
 
   CURL* curl_;
+  CURLM* multi_;
   curl_socket_t descriptor_ = CURL_SOCKET_BAD;  // Of the kept connection.
 };
 
@@ -199,7 +208,6 @@ void CurlClient::Handle::SetSafety(const CurlOptions& options, bool tls) {
   curl_easy_setopt(curl_, CURLOPT_SSL_VERIFYHOST, 2L);
   curl_easy_setopt(curl_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   if (!options.ca_file.empty()) curl_easy_setopt(curl_, CURLOPT_CAINFO, options.ca_file.c_str());
-  curl_easy_setopt(curl_, CURLOPT_MAXCONNECTS, 1L);
   // A resolver that hangs must not hold the caller beyond its deadline.
   curl_easy_setopt(curl_, CURLOPT_QUICK_EXIT, 1L);
   curl_easy_setopt(curl_, CURLOPT_USERAGENT, options.user_agent.c_str());
@@ -225,6 +233,19 @@ void CurlClient::Handle::SetTransfer(Transfer* transfer, bool tls) {
   curl_easy_setopt(curl_, CURLOPT_XFERINFODATA, transfer);
   curl_easy_setopt(curl_, CURLOPT_OPENSOCKETFUNCTION, OnOpenSocket);
   curl_easy_setopt(curl_, CURLOPT_OPENSOCKETDATA, transfer);
+}
+
+// Does what curl_easy_perform does; but while nothing comes, that would ask only once a second
+// whether the request is still wanted.
+CURLcode CurlClient::Handle::Run() {
+  if (curl_multi_add_handle(multi_, curl_) != CURLM_OK) return CURLE_FAILED_INIT;
+  for (int running = 1; running > 0;) {
+    if (curl_multi_perform(multi_, &running) != CURLM_OK) return CURLE_FAILED_INIT;
+    if (running > 0) curl_multi_poll(multi_, nullptr, 0, kLookMs, nullptr);
+  }
+  int left = 0;
+  const CURLMsg* const message = curl_multi_info_read(multi_, &left);
+  return message == nullptr ? CURLE_FAILED_INIT : message->data.result;
 }
 
 absl::StatusOr<Response> CurlClient::Handle::Perform(const CurlOptions& options,
@@ -253,10 +274,11 @@ absl::StatusOr<Response> CurlClient::Handle::Perform(const CurlOptions& options,
                      static_cast<curl_off_t>(request.body.size()));
   }
   curl_easy_setopt(curl_, CURLOPT_HTTPHEADER, headers.get());
-  const CURLcode code = curl_easy_perform(curl_);
+  const CURLcode code = Run();
   long status = 0;
   curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(curl_, CURLINFO_ACTIVESOCKET, &descriptor_);
+  curl_multi_remove_handle(multi_, curl_);
   // The handle outlives what these pointers point at.
   curl_easy_reset(curl_);
   if (!transfer.refusal.ok()) return transfer.refusal;
