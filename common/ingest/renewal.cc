@@ -7,6 +7,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/crash_point.h"
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
 
@@ -95,6 +96,7 @@ absl::StatusOr<Credential> Renewer::RenewClaimed(const rpc::Call& call, std::int
     ReportUse(tools_, call, user_id, old, KeyUse::kGrantRejected);
     return RejectedError(tools_.source.profile());
   }
+  PLAYLOG_CRASH_POINT("tokens_rotated");
   const Tokens tokens = TokensAfter(old, *used, *std::move(renewed));
   return Save(call, user_id, old, tokens, claimed_at + options_.save);
 }

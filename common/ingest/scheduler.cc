@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "common/base/crash_point.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
@@ -195,6 +196,7 @@ void Scheduler::WriteDown(const rpc::Call& call, const ClaimedUser& user, const 
     written = parts_.store.Finish(user, run.record, absl::Now() + kStoreTimeout);
     if (written.ok()) break;
   }
+  PLAYLOG_CRASH_POINT("run_written");
   const bool lost = !written.ok() || !*written;
   Count(lost ? "lost" : OutcomeName(run.outcome));
   GetCounter("playlog_sync_plays_added_total", "Plays that were new in background runs.",

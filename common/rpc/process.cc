@@ -21,6 +21,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "common/base/crash_point.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/strings.h"
@@ -317,6 +318,7 @@ void Process::WaitForStop() {
   int signal_number = 0;
   sigwait(&signals, &signal_number);
   Log(Severity::kInfo, "stopping", {{"signal", signal_number}});
+  PLAYLOG_CRASH_POINT("draining");
   std::thread([signals] {
     int second = 0;
     sigwait(&signals, &second);

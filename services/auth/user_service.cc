@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/base/crash_point.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
@@ -86,6 +87,7 @@ absl::StatusOr<v1::RegisterResponse> UserService::Register(rpc::Call& call,
   PLAYLOG_ASSIGN_OR_RETURN(
       const User user,
       parts_.sign_in.Register(AttemptOf(call), request.username(), request.password()));
+  PLAYLOG_CRASH_POINT("user_written");
   v1::RegisterResponse response;
   response.set_id(user.id);
   response.set_username(user.name);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/base/crash_point.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/rpc/client.h"
@@ -74,6 +75,7 @@ int RpcExchangeBase::SuccessStatus(const grpc::ClientContext& context) const {
 
 void RpcExchangeBase::SendWhole(const grpc::ClientContext& context, std::string body,
                                 HttpHeaders cookies) {
+  PLAYLOG_CRASH_POINT("answer_ready");
   HttpResponse response{SuccessStatus(context), std::move(cookies), {}};
   if (response.status != 204) {
     for (auto& field : HeadersOf(route_)) response.headers.push_back(std::move(field));

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/synchronization/mutex.h"
+#include "common/base/crash_point.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/rpc/status.h"
@@ -70,6 +71,7 @@ class StreamExchange final : public RpcExchangeBase,
     }
     http_->Write(std::move(ready), [this](bool taken) {
       if (!taken) return GiveUp();
+      PLAYLOG_CRASH_POINT("answer_begun");
       StartRead(&part_);
     });
   }

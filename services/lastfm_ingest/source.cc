@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/crash_point.h"
 #include "common/base/crypto.h"
 #include "common/http/url.h"
 #include "services/lastfm_ingest/recent_tracks.h"
@@ -139,6 +140,7 @@ std::variant<ingest::Page, UpstreamFailure> LastfmSource::FetchPage(
   request.cancelled = question.cancelled;
   const absl::StatusOr<http::Response> response = client_.Get(request);
   if (!response.ok()) return ingest::FailureWithoutAnswer(response.status());
+  PLAYLOG_CRASH_POINT("upstream_answered");
   return Judge(*response, clock_.Now());
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "absl/time/clock.h"
+#include "common/base/crash_point.h"
 #include "common/base/error.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/row_export_stream.h"
@@ -86,8 +87,10 @@ grpc::ServerUnaryReactor* SongStoreService::EraseSongs(grpc::CallbackServerConte
 
 absl::StatusOr<UpsertSongsResponse> SongStoreService::UpsertSongs(
     rpc::Call& call, const UpsertSongsRequest& request) {
+  PLAYLOG_CRASH_POINT("batch_received");
   PLAYLOG_ASSIGN_OR_RETURN(const Batch batch, MakeBatch(request));
   PLAYLOG_ASSIGN_OR_RETURN(const UpsertCounts counts, store_.Upsert(batch, call.deadline));
+  PLAYLOG_CRASH_POINT("batch_committed");
   UpsertSongsResponse response;
   response.set_inserted(counts.inserted);
   response.set_updated(counts.updated);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/crash_point.h"
 #include "common/ingest/json.h"
 #include "services/spotify_ingest/recently_played.h"
 
@@ -82,6 +83,7 @@ std::variant<ingest::Page, UpstreamFailure> SpotifySource::FetchPage(
   request.cancelled = question.cancelled;
   const absl::StatusOr<http::Response> response = client_.Get(request);
   if (!response.ok()) return ingest::FailureWithoutAnswer(response.status());
+  PLAYLOG_CRASH_POINT("upstream_answered");
   return Judge(*response, clock_.Now());
 }
 
