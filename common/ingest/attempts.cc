@@ -5,6 +5,7 @@
 
 #include "absl/random/random.h"
 #include "absl/strings/cord.h"
+#include "common/base/crash_point.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 #include "common/base/status_macros.h"
@@ -38,13 +39,16 @@ RateLimitSubject SubjectOf(std::int64_t user_id, const Credential& credential) {
 
 Attempts::Attempts(const Tools& tools, const AttemptsOptions& options, const rpc::Call& call,
                    RateLimitSubject subject, absl::Time deadline)
-    : tools_(tools), options_(options), call_(call), subject_(subject), deadline_(deadline) {}
+    : tools_(tools), options_(options), call_(call), subject_(subject), deadline_(deadline) {
+  if (options_.retries != nullptr) options_.retries->CountWork();
+}
 
 absl::StatusOr<std::variant<Page, UpstreamFailure>> Attempts::Ask(std::int64_t user_id,
                                                                   const Credential& credential,
                                                                   const Urgency& urgency,
                                                                   Question question) {
   PLAYLOG_ASSIGN_OR_RETURN(Budget::Place place, TakePlace(user_id, credential, urgency));
+  PLAYLOG_CRASH_POINT("place_taken");
   question.deadline = deadline_;
   question.cancelled = call_.cancelled;
   std::variant<Page, UpstreamFailure> answer = tools_.source.FetchPage(credential, question);
@@ -103,6 +107,7 @@ absl::Status Attempts::AfterFailure(const UpstreamFailure& failure) {
   }
   if (tools_.clock.Now() >= deadline_ - kDeadlineSlack) return TooLateError(profile);
   if (++failures_ >= options_.max_tries) return UnavailableError(profile);
+  if (options_.retries != nullptr && !options_.retries->Take()) return UnavailableError(profile);
   const absl::Duration pause =
       options_.first_pause * (1 << (failures_ - 1)) * (0.5 + tools_.random());
   return Wait(pause) ? absl::OkStatus() : TooLateError(profile);

@@ -13,6 +13,7 @@
 #include "common/base/clock.h"
 #include "common/ingest/budget.h"
 #include "common/ingest/neighbours.h"
+#include "common/ingest/retry_budget.h"
 #include "common/ingest/source.h"
 #include "common/ingest/store.h"
 #include "common/rpc/call.h"
@@ -36,6 +37,8 @@ struct Tools {
 struct AttemptsOptions {
   // Tries of an upstream's transient fault, and answers of a rate limit.
   int max_tries = 3;
+  // What bounds the tries after the first of transient faults in all; max_tries alone if null.
+  RetryBudget* retries = nullptr;
   // The pause before the second try, and twice that before the third; each times 0.5 to 1.5.
   absl::Duration first_pause = absl::Milliseconds(400);
   // The wait after a rate limit that says nothing usable, plus up to a tenth of it.

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "absl/cleanup/cleanup.h"
+#include "common/base/crash_point.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 #include "common/base/status_macros.h"
@@ -20,6 +21,11 @@ std::vector<CallLimit> LimitsOf(const Source& source, const EngineOptions& optio
   if (options.limits.has_value()) return *options.limits;
   const std::span<const CallLimit> limits = source.profile().limits;
   return {limits.begin(), limits.end()};
+}
+
+EngineOptions WithRetries(EngineOptions options, RetryBudget& retries) {
+  options.attempts.retries = &retries;
+  return options;
 }
 
 void KeepFirst(std::vector<songs::v1::Play>& plays, int limit) {
@@ -45,7 +51,8 @@ Engine::Engine(Source& source, KeyVault& vault, PlaySink& sink, Store& store, Cl
     : budget_(budgets, source.profile(), LimitsOf(source, options, budgets), clock),
       tools_{source, vault, store, budget_, clock, random ? std::move(random) : RealRandom()},
       sink_(sink),
-      options_(std::move(options)),
+      retries_(options.retry_reserve),
+      options_(WithRetries(std::move(options), retries_)),
       renewer_(tools_, options_.renewal) {}
 
 absl::StatusOr<Fetched> Engine::Fetch(const rpc::Call& call, std::int64_t user_id, int limit,
@@ -148,7 +155,10 @@ absl::StatusOr<StoreCounts> Engine::StorePage(const rpc::Call& call, std::int64_
   storing.cancelled = nullptr;
   RecordRejected(storing, user_id, page);
   if (page.plays.empty()) return StoreCounts();
-  return sink_.Store(storing, user_id, origin, page.plays);
+  PLAYLOG_CRASH_POINT("page_parsed");
+  absl::StatusOr<StoreCounts> counts = sink_.Store(storing, user_id, origin, page.plays);
+  PLAYLOG_CRASH_POINT("batch_stored");
+  return counts;
 }
 
 absl::StatusOr<Page> Engine::FetchPage(const rpc::Call& call, std::int64_t user_id,

@@ -29,6 +29,8 @@ struct Fetched;
 
 struct EngineOptions {
   AttemptsOptions attempts;
+  // The tries after the first that are kept for the failures of a good day (retry_budget.h).
+  int retry_reserve = 10;
   RenewalOptions renewal;
   // The longest fetch where the caller sets no earlier deadline.
   absl::Duration max_fetch = absl::Seconds(29);
@@ -133,6 +135,7 @@ class Engine {
   Budget budget_;
   const Tools tools_;
   PlaySink& sink_;
+  RetryBudget retries_;
   const EngineOptions options_;
   Renewer renewer_;
   absl::Mutex mutex_;

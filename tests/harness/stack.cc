@@ -49,14 +49,16 @@ bool HasSchema(const std::string& service) { return service != "gateway"; }
 // The roles belong to the tests alone, also on a server that has others.
 std::string RoleOf(const std::string& service) { return "playlog_test_" + service; }
 
-// The superuser's URL as the connection string of another role.
-std::string AsRole(const std::string& url, const std::string& role) {
+// The superuser's URL as the connection string of another role, and at another host unless it is
+// empty.
+std::string AsRole(const std::string& url, const std::string& role, const std::string& host) {
   PQconninfoOption* const options = PQconninfoParse(url.c_str(), nullptr);
   std::string result;
   for (PQconninfoOption* option = options; option != nullptr && option->keyword; ++option) {
     const std::string keyword = option->keyword;
     if (option->val == nullptr || keyword == "user" || keyword == "password") continue;
-    absl::StrAppend(&result, keyword, "='", option->val, "' ");
+    const bool moved = keyword == "host" && !host.empty();
+    absl::StrAppend(&result, keyword, "='", moved ? host.c_str() : option->val, "' ");
   }
   PQconninfoFree(options);
   return absl::StrCat(result, "user='", role, "' password='", kPassword, "'");
@@ -78,6 +80,13 @@ std::vector<std::string> SanitizerVariables(const StackOptions& options) {
                        // rights for.
                        ":detect_leaks=", geteuid() == 0 ? 1 : 0),
           "UBSAN_OPTIONS=print_stacktrace=1"};
+}
+
+// What every process is started with.
+std::vector<std::string> VariablesOf(const StackOptions& options) {
+  std::vector<std::string> variables = SanitizerVariables(options);
+  variables.insert(variables.end(), options.variables.begin(), options.variables.end());
+  return variables;
 }
 
 bool IsReport(const std::string& errors) {
@@ -119,7 +128,9 @@ void Stack::Fail(const std::string& what) const {
 }
 
 std::string Stack::SocketOf(const std::string& service) const {
-  return absl::StrCat(directory(), "/", service, ".sock");
+  const std::string& folder =
+      options_.socket_directory.empty() ? directory() : options_.socket_directory;
+  return absl::StrCat(folder, "/", service, ".sock");
 }
 
 std::string Stack::TlsDirectoryOf(const std::string& service) const {
@@ -181,7 +192,7 @@ void Stack::MakeSecrets() {
     RotateCertificate(service);
     if (!HasSchema(service)) continue;
     testing::WriteSecretFile(absl::StrCat(directory(), "/", service, ".database"),
-                             AsRole(database_.url(), RoleOf(service)));
+                             AsRole(database_.url(), RoleOf(service), options_.database_host));
   }
   RotateCertificate("operator");
   testing::WriteEcKey(directory() + "/token_key.pem");
@@ -210,7 +221,10 @@ std::vector<std::string> Stack::WordsFor(const std::string& service) const {
     words.insert(words.end(), options_.standin_flags.begin(), options_.standin_flags.end());
     return words;
   }
-  const auto address = [this](const std::string& name) { return "unix:" + SocketOf(name); };
+  const auto address = [this](const std::string& name) {
+    const auto moved = options_.reached_at.find(name);
+    return "unix:" + (moved == options_.reached_at.end() ? SocketOf(name) : moved->second);
+  };
   const auto neighbour = [&address](const std::string& name) {
     return absl::StrCat("--", name, "_address=", address(name));
   };
@@ -227,7 +241,7 @@ std::vector<std::string> Stack::WordsFor(const std::string& service) const {
     return words;
   }
   words.insert(words.end(),
-               {"--listen_address=" + address(service),
+               {"--listen_address=unix:" + SocketOf(service),
                 absl::StrCat("--database_url_file=", directory(), "/", service, ".database")});
   if (options_.reflection) words.push_back("--reflection");
   const std::string upstream = absl::StrCat("http://127.0.0.1:", standins_port_);
@@ -241,13 +255,15 @@ std::vector<std::string> Stack::WordsFor(const std::string& service) const {
       {"spotify_ingest",
        {neighbour("auth"), neighbour("song_store"), "--spotify_api_url=" + upstream + "/spotify",
         "--spotify_accounts_url=" + upstream + "/spotify-accounts", "--budgets=" + options_.budgets,
+        absl::StrCat("--retry_reserve=", options_.retry_reserve),
         absl::StrCat("--spotify_client_id=", kSpotifyClientId),
         absl::StrCat("--spotify_client_secret_file=", directory(), "/spotify_client_secret"),
         // Where Spotify sends browsers: tests take the path and call the port that is really open.
         "--public_url=http://127.0.0.1:8000"}},
       {"lastfm_ingest",
        {neighbour("auth"), neighbour("song_store"), "--lastfm_api_url=" + upstream + "/lastfm",
-        "--budgets=" + options_.budgets}}};
+        "--budgets=" + options_.budgets,
+        absl::StrCat("--retry_reserve=", options_.retry_reserve)}}};
   words.insert(words.end(), own.at(service).begin(), own.at(service).end());
   if (service.ends_with("_ingest")) {
     words.insert(words.end(), options_.sync_flags.begin(), options_.sync_flags.end());
@@ -259,7 +275,7 @@ Finished Stack::RunApart(const std::string& service, const std::vector<std::stri
                          const std::vector<std::string>& variables) const {
   std::vector<std::string> words = WordsFor(service);
   words.insert(words.end(), flags.begin(), flags.end());
-  std::vector<std::string> all_variables = SanitizerVariables(options_);
+  std::vector<std::string> all_variables = VariablesOf(options_);
   all_variables.insert(all_variables.end(), variables.begin(), variables.end());
   const std::string name = absl::StrCat(service, "_", absl::ToUnixNanos(absl::Now()));
   return RunToEnd({name, std::move(words), std::move(all_variables), directory()}, kApartTime);
@@ -275,12 +291,20 @@ void Stack::Start(const std::string& service) {
 
 void Stack::StartProcess(const std::string& name, std::vector<std::string> words) {
   processes_[name] = std::make_unique<ChildProcess>(
-      Command{name, std::move(words), SanitizerVariables(options_), directory()});
+      Command{name, std::move(words), VariablesOf(options_), directory()});
 }
 
 void Stack::StartReplica(const std::string& service) {
   const std::string name = service + "_2";
   std::vector<std::string> words = WordsFor(service);
+  if (service == "gateway") {
+    const std::string port_file = absl::StrCat(directory(), "/", name, ".port");
+    std::filesystem::remove(port_file);
+    words.push_back("--port_file=" + port_file);
+    StartProcess(name, std::move(words));
+    replica_http_port_ = AwaitPort(name);
+    return;
+  }
   words.push_back("--listen_address=unix:" + SocketOf(name));
   StartProcess(name, std::move(words));
 }

@@ -32,8 +32,19 @@ struct StackOptions {
   std::string budgets = "1000/1";
   // Further flags of the stand-ins (tests/standins/README.md).
   std::vector<std::string> standin_flags = {};
+  // How many of their calls that failed they may make again beyond one in ten.
+  int retry_reserve = 1'000'000;
   // A cluster for the stack's database, which must outlive the stack; that of TestDatabase if null.
   testing::PostgresCluster* cluster = nullptr;
+  // The folder of the socket at which the services reach the database's server, such as a proxy's;
+  // the server's own if empty.
+  std::string database_host = {};
+  // The folder of the services' sockets; the stack's own if empty.
+  std::string socket_directory = {};
+  // Where the others reach a service, by its name, if not at its own socket: a proxy's.
+  std::map<std::string, std::string> reached_at = {};
+  // NAME=value for the environment of every service.
+  std::vector<std::string> variables = {};
 };
 
 // The whole system as deploy/up runs it: the five real programs and the stand-ins as processes of
@@ -74,8 +85,10 @@ class Stack {
   void Restart(const std::string& service);
   // Starts a second process of a service with the same schema and certificates, which is known as
   // `<service>_2`: by its socket alone, since no neighbour is told about it. It has to be waited
-  // for.
+  // for. One of the gateway has a port of its own.
   void StartReplica(const std::string& service);
+  // The port of a replica of the gateway.
+  int replica_http_port() const { return replica_http_port_; }
   // Forgets a process that has ended and is not needed any more.
   void Forget(const std::string& name) { processes_.erase(name); }
   // Runs a second process of a service with further flags, which win over the usual ones, and with
@@ -120,6 +133,7 @@ class Stack {
   std::unique_ptr<standins::ControlClient> standins_;
   int standins_port_ = 0;
   std::atomic<int> http_port_ = 0;
+  int replica_http_port_ = 0;
 };
 
 }  // namespace playlog::harness
