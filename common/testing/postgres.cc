@@ -172,8 +172,8 @@ PostgresCluster::PostgresCluster() : directory_(MakeDirectory()) {
   janitor_ = Spawn({"sh", "-c", kJanitor, "janitor", directory_}, "/dev/null", ends[0]);
   close(ends[0]);
   RunToEnd(AsPostgres({absl::StrCat(kBinaries, "initdb"), "--no-sync", "--no-instructions",
-                       "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C",
-                       "--pgdata=" + directory_ + "/data"}),
+                       "--data-checksums", "--auth=trust", "--username=postgres", "--encoding=UTF8",
+                       "--locale=C", "--pgdata=" + directory_ + "/data"}),
            log);
   std::ofstream(directory_ + "/data/postgresql.conf", std::ios::app)
       << kSettings << "unix_socket_directories = '" << directory_ << "'\n";
@@ -214,9 +214,15 @@ void PostgresCluster::Start() {
   }
 }
 
-void PostgresCluster::Stop() {
+std::string PostgresCluster::SocketPath() const { return directory_ + "/.s.PGSQL.5432"; }
+
+void PostgresCluster::Stop() { End(SIGINT); }
+
+void PostgresCluster::StopAtOnce() { End(SIGQUIT); }
+
+void PostgresCluster::End(int signal) {
   if (postmaster_ == 0) return;
-  kill(postmaster_, SIGINT);  // A fast shutdown.
+  kill(postmaster_, signal);
   waitpid(postmaster_, nullptr, 0);
   postmaster_ = 0;
 }

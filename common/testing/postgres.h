@@ -29,8 +29,13 @@ class PostgresCluster {
 
   // Starts it and waits until it answers. Does nothing if it runs.
   void Start();
+  // The Unix socket that it listens at.
+  std::string SocketPath() const;
+
   // Stops it: every session ends, nothing committed is lost.
   void Stop();
+  // Stops it without its last checkpoint, so that the next start begins with a recovery.
+  void StopAtOnce();
   // Ends every process at once with SIGKILL.
   void Kill();
   // Stops every process with SIGSTOP, so that the sockets stay open and nobody answers; and lets
@@ -39,6 +44,7 @@ class PostgresCluster {
   void Resume();
 
  private:
+  void End(int signal);
   std::vector<pid_t> Processes() const;
   void Signal(int signal);
 

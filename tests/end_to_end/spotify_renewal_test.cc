@@ -16,7 +16,7 @@
 #include "common/rpc/client.h"
 #include "common/rpc/server.h"
 #include "playlog/spotify/v1/spotify_ingest_service.grpc.pb.h"
-#include "tests/end_to_end/spotify_browser.h"
+#include "tests/harness/spotify_browser.h"
 #include "tests/harness/end_to_end_test.h"
 
 namespace playlog::harness {

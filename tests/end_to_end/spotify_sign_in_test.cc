@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "common/base/time_format.h"
-#include "tests/end_to_end/spotify_browser.h"
+#include "tests/harness/spotify_browser.h"
 #include "tests/harness/end_to_end_test.h"
 
 namespace playlog::harness {
