@@ -1,0 +1,232 @@
+// Promises R13, R14 and R15: a rolling restart is invisible, a neighbour that comes back is used
+// again at once, and the order in which things start does not matter.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/rpc/server.h"
+#include "common/testing/temporary_directory.h"
+#include "tests/faults/experiment.h"
+#include "tests/faults/fault_test.h"
+
+namespace playlog::faults {
+namespace {
+
+using harness::Await;
+using harness::HttpAnswer;
+using harness::Stack;
+using harness::User;
+
+constexpr char kGateway[] = "gateway";
+constexpr char kPostgres[] = "PostgreSQL";
+constexpr absl::Duration kLeavesWithin = absl::Seconds(10);
+constexpr absl::Duration kUsedAgain = absl::Seconds(5);
+constexpr absl::Duration kReadyAfterTheLast = absl::Seconds(10);
+
+// Each service behind a proxy that sends a connection to whichever of its two replicas takes it, as
+// a load balancer does.
+class RestartTest : public FaultTest {
+ public:
+  static void SetUpTestSuite() {
+    harness::StackOptions options = DirectOptions();
+    options.socket_directory = Folder();
+    for (const std::string& service : Stack::Services()) {
+      if (service == kGateway) continue;
+      const std::string own = absl::StrCat(Folder(), "/", service);
+      options.reached_at[service] = own + ".proxy";
+      Proxies()[service] = std::make_unique<Proxy>(
+          WireAddress{.path = own + ".proxy"},
+          std::vector<WireAddress>{{.path = own + ".sock"}, {.path = own + "_2.sock"}}, 1);
+    }
+    SetOptions(options);
+  }
+
+ protected:
+  static const std::string& Folder() {
+    static const testing::TemporaryDirectory folder;
+    return folder.path();
+  }
+  static std::map<std::string, std::unique_ptr<Proxy>>& Proxies() {
+    static std::map<std::string, std::unique_ptr<Proxy>> proxies;
+    return proxies;
+  }
+
+  // Whether a process of a service answers, asked past every proxy.
+  static bool IsWell(const std::string& service, const std::string& process) {
+    return rpc::CheckHealth(service, "unix:" + stack().SocketOf(process),
+                            stack().TlsDirectoryOf("operator"), absl::Seconds(2))
+        .ok();
+  }
+  static void AwaitWell(const std::string& service, const std::string& process) {
+    ASSERT_TRUE(Await(
+        kBackTime, [&] { return IsWell(service, process); }, absl::Milliseconds(20)))
+        << process;
+  }
+
+  // Ends a process as an operator does.
+  static void Leave(Experiment& experiment, const std::string& process) {
+    const absl::Time began = absl::Now();
+    EXPECT_EQ(stack().End(process, SIGTERM), 0) << process;
+    experiment.Measure(absl::Now() - began, kLeavesWithin);
+  }
+
+  static void ExpectNoRefusal(FetchLoad& load) {
+    const FetchLoad::Answers answers = load.answers();
+    load.Forget();
+    for (const auto& [status, count] : answers.statuses) {
+      EXPECT_EQ(status, 200) << count << " times, the last: " << answers.refusal;
+    }
+  }
+
+  // While one of them is missing nothing is ready, and nobody gives up.
+  static void ExpectNotReady(const std::vector<std::string>& order, std::size_t started) {
+    for (std::size_t i = 0; i < started; ++i) {
+      if (order[i] == kPostgres) continue;
+      ASSERT_FALSE(stack().process(order[i]).ExitCode().has_value()) << order[i] << " gave up";
+      if (order[i] != kGateway) continue;
+      EXPECT_EQ(api().Get("/readyz").status, 503);
+    }
+  }
+};
+
+TEST_F(RestartTest, R13ARollingRestartFailsNoRequest) {
+  Experiment experiment("R13 rolling restarts", {.slice = 1, .gate = 10});
+  const std::string path = NewLedgerPath();
+  Ledger ledger(path);
+  FetchLoad load(stack(), ledger, {.users = 8, .interval = absl::Milliseconds(160)});
+  load.Start();
+  ASSERT_TRUE(load.AwaitGoodAnswers(kBackTime));
+  load.Forget();
+  for (int run = 0; run < experiment.runs(); ++run) {
+    for (const std::string& service : Stack::Services()) {
+      SCOPED_TRACE(service);
+      const std::string second = service + "_2";
+      stack().StartReplica(service);
+      if (service == kGateway) {
+        // A load balancer that looks at the readiness sends nothing to who is about to leave.
+        load.SendTo(stack().replica_http_port());
+      } else {
+        ASSERT_NO_FATAL_FAILURE(AwaitWell(service, second));
+      }
+      if (load.AwaitRequest()) experiment.CountFault();
+      Leave(experiment, service);
+      ASSERT_TRUE(load.AwaitGoodAnswers(kBackTime));
+      stack().Restart(service);
+      load.SendTo(0);
+      if (service != kGateway) {
+        ASSERT_NO_FATAL_FAILURE(AwaitWell(service, service));
+      }
+      Leave(experiment, second);
+      stack().Forget(second);
+      ASSERT_TRUE(load.AwaitGoodAnswers(kBackTime));
+      ExpectNoRefusal(load);
+    }
+  }
+  load.Stop();
+  experiment.Judge(CheckStored(load, path));
+}
+
+TEST_F(RestartTest, R13ASecondSignalEndsAProcessAtOnce) {
+  for (const std::string& service : {std::string("spotify_ingest"), std::string(kGateway)}) {
+    const User user = api().NewUser();
+    const std::string credential = "scenario:slow:8000__" + user.name;
+    ASSERT_EQ(
+        StoreUntried(credential, [&] { return api().StoreSpotifyToken(user, credential); }).status,
+        201);
+    std::thread fetch([&user] { api().FetchSpotify(user); });
+    EXPECT_TRUE(Await(kBackTime, [&] { return !stack().standins().Calls(credential).empty(); }));
+    std::size_t position = 0;
+    stack().LogLines(service, position);
+    stack().process(service).Signal(SIGTERM);
+    EXPECT_TRUE(Await(kBackTime, [&] {
+      for (const std::string& line : stack().LogLines(service, position)) {
+        if (harness::Member(line, "event") == "stopping") return true;
+      }
+      return false;
+    }));
+    const absl::Time began = absl::Now();
+    EXPECT_EQ(stack().End(service, SIGTERM), 128 + SIGTERM);
+    EXPECT_LT(absl::Now() - began, absl::Seconds(3));
+    fetch.join();
+    stack().Restart(service);
+    ASSERT_TRUE(stack().AwaitReady(kBackTime));
+  }
+}
+
+TEST_F(RestartTest, R14ANeighbourThatComesBackIsUsedAgainSoon) {
+  Experiment experiment("R14 neighbours that come back", {.slice = 1, .gate = 2});
+  const std::vector<absl::Duration> absences =
+      experiment.is_slice()
+          ? std::vector<absl::Duration>{absl::Seconds(1), absl::Seconds(17)}
+          : std::vector<absl::Duration>{absl::Seconds(1), absl::Seconds(15), absl::Seconds(60)};
+  const User user = api().NewUser();
+  for (int run = 0; run < experiment.runs(); ++run) {
+    const std::string service = run % 2 == 0 ? "song_store" : "auth";
+    // What is asked needs the service: a stored song, or the user's name.
+    const std::string target = run % 2 == 0 ? "/music/get-stored-songs/" : "/users/me/";
+    for (const absl::Duration absence : absences) {
+      SCOPED_TRACE(absl::StrCat(service, " away for ", absl::FormatDuration(absence)));
+      EXPECT_EQ(stack().End(service, SIGKILL), -SIGKILL);
+      // Somebody asks all the time, so that the gateway keeps trying to connect.
+      bool refused = false;
+      for (const absl::Time end = absl::Now() + absence; absl::Now() < end;) {
+        refused |= api().Get(target, user.access).status == 503;
+        absl::SleepFor(absl::Milliseconds(50));
+      }
+      EXPECT_TRUE(refused);
+      experiment.CountFault();
+      stack().Restart(service);
+      ASSERT_NO_FATAL_FAILURE(AwaitWell(service, service));
+      const absl::Time began = absl::Now();
+      ASSERT_TRUE(Await(kBackTime, [&] { return api().Get(target, user.access).status == 200; }));
+      experiment.Measure(absl::Now() - began, kUsedAgain);
+      ASSERT_TRUE(stack().AwaitReady(kBackTime));
+    }
+  }
+}
+
+TEST_F(RestartTest, R15TheOrderOfStartingDoesNotMatter) {
+  Experiment experiment("R15 orders", {.slice = 1, .gate = 4});
+  const absl::Duration late = experiment.is_slice() ? absl::Seconds(3) : absl::Seconds(20);
+  for (int run = 0; run < experiment.runs(); ++run) {
+    std::vector<std::string> order = Stack::Services();
+    order.emplace_back(kPostgres);
+    for (const std::string& service : Stack::Services()) {
+      EXPECT_EQ(stack().End(service, SIGTERM), 0);
+    }
+    cluster().Stop();
+    std::shuffle(order.begin(), order.end(), experiment.random());
+    // The one that all others need comes last at least once.
+    if (run == 0) std::swap(*std::find(order.begin(), order.end(), kPostgres), order.back());
+    std::string told;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      absl::StrAppend(&told, order[i], " ");
+      const bool last = i + 1 == order.size();
+      for (const absl::Time end = absl::Now() + (last ? late : absl::ZeroDuration());
+           absl::Now() < end;) {
+        ASSERT_NO_FATAL_FAILURE(ExpectNotReady(order, i));
+        absl::SleepFor(absl::Milliseconds(200));
+      }
+      order[i] == kPostgres ? cluster().Start() : stack().Restart(order[i]);
+    }
+    SCOPED_TRACE(told);
+    experiment.CountFault();
+    const absl::Time began = absl::Now();
+    // Ends the program if one of the services has ended.
+    ASSERT_TRUE(stack().AwaitReady(kBackTime));
+    experiment.Measure(absl::Now() - began, kReadyAfterTheLast);
+  }
+}
+
+}  // namespace
+}  // namespace playlog::faults
