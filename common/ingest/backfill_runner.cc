@@ -5,8 +5,10 @@
 #include <string>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "common/base/crypto.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
@@ -51,7 +53,7 @@ class BackfillRunner::Slice {
     absl::StatusOr<Credential> credential =
         runner_.engine_.OpenKey(MakeCall(kCallTimeout), job_.user_id);
     if (!credential.ok()) return EndTroubled(credential.status());
-    credential_ = *std::move(credential);
+    KeepRenewed(*credential);
     while (outcome_ == Outcome::kGoesOn) PLAYLOG_RETURN_IF_ERROR(WalkOn());
     return absl::OkStatus();
   }
@@ -71,7 +73,8 @@ class BackfillRunner::Slice {
 
   // Goes on with the present walk until that or the slice is over.
   absl::Status WalkOn() {
-    PageFeed feed(job_.walk, [this](const Ask& ask) { return Fetch(ask); });
+    PageFeed feed(job_.walk, runner_.options_.in_flight,
+                  [this](const Ask& ask) { return Fetch(ask); });
     for (;;) {
       if (!goes_on_()) cancelled_ = true;
       if (IsOver()) feed.Stop();
@@ -87,22 +90,33 @@ class BackfillRunner::Slice {
     return GiveBack(absl::ZeroDuration());
   }
 
-  // The feed's thread may be in the middle of a page that nobody wants any more.
+  // The feed may be in the middle of pages that nobody wants any more.
   absl::Status Abandon(absl::Status status) {
     cancelled_ = true;
     outcome_ = Outcome::kEnded;
     return status;
   }
 
-  // In the feed's thread.
-  absl::StatusOr<Page> Fetch(const Ask& ask) {
+  // In threads of the feed's.
+  absl::StatusOr<Page> Fetch(const Ask& ask) ABSL_LOCKS_EXCLUDED(mutex_) {
+    Credential credential = CurrentCredential();
     absl::StatusOr<Page> page = runner_.engine_.FetchPage(
-        MakeCall(runner_.options_.page), job_.user_id, credential_,
+        MakeCall(runner_.options_.page), job_.user_id, credential,
         {.limit = ask.limit, .page = ask.page, .span = job_.span}, Priority::kBackground);
-    if (page.ok() && !std::exchange(reported_, true)) {
-      runner_.engine_.ReportSuccess(MakeCall(kCallTimeout), job_.user_id, credential_);
+    KeepRenewed(credential);
+    if (page.ok() && !reported_.exchange(true)) {
+      runner_.engine_.ReportSuccess(MakeCall(kCallTimeout), job_.user_id, credential);
     }
     return page;
+  }
+  Credential CurrentCredential() ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    return credential_;
+  }
+  // A fetch may have renewed it.
+  void KeepRenewed(const Credential& credential) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    if (credential.version >= credential_.version) credential_ = credential;
   }
 
   // Stores what was read, and adds it up in the job.
@@ -206,8 +220,9 @@ class BackfillRunner::Slice {
   const absl::Time end_;
   absl::Time worked_until_;
   Job job_;
-  Credential credential_;
-  bool reported_ = false;  // The feed's thread alone.
+  absl::Mutex mutex_;
+  Credential credential_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<bool> reported_ = false;
   Outcome outcome_ = Outcome::kGoesOn;
   std::atomic<bool> cancelled_ = false;
 };

@@ -22,6 +22,9 @@ struct BackfillOptions {
   absl::Duration claim = absl::Seconds(30);
   // The claim is renewed, and the job looked after, at least so often.
   absl::Duration heartbeat = absl::Seconds(5);
+  // The pages that are asked for at a time: with two, an answer may take twice as long as a limit
+  // leaves between two calls, and no call is lost.
+  int in_flight = 2;
   // The longest that a page may take, waits for the source's limits included.
   absl::Duration page = absl::Seconds(20);
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -184,10 +185,17 @@ class BackfillRunnerTest : public ::testing::Test {
   absl::Status whole_status_;
   bool goes_on_ = true;
   BackfillRunner runner_{
-      source_, engine_, sink_, jobs_, clock_, [this](const Job& job, std::int64_t stored) {
+      source_,
+      engine_,
+      sink_,
+      jobs_,
+      clock_,
+      [this](const Job& job, std::int64_t stored) {
         whole_.push_back({job.user_id, job.span, job.walk.total.value_or(0), stored});
         return whole_status_;
-      }};
+      },
+      // One page at a time, so that each question has its number.
+      {.in_flight = 1}};
 };
 
 TEST_F(BackfillRunnerTest, HasNothingToDoWithoutJobs) { EXPECT_FALSE(RunOne()); }
@@ -217,6 +225,31 @@ TEST_F(BackfillRunnerTest, StoresTheWholePastAndLooksASecondTime) {
   EXPECT_EQ(whole_[0].theirs, 1050);
   EXPECT_EQ(whole_[0].ours, 1050);
   EXPECT_EQ(whole_[0].span.to, job.span.to);
+}
+
+TEST_F(BackfillRunnerTest, AsksForTwoPagesAtATimeAndMissesNothingThatMoves) {
+  BackfillRunner runner(source_, engine_, sink_, jobs_, clock_,
+                        [](const Job&, std::int64_t) { return absl::OkStatus(); },
+                        {.in_flight = 2});
+  std::mt19937_64 random(11);
+  source_.AddMany(3000);
+  source_.OnAsk([&](int number, const Question&) -> std::optional<UpstreamFailure> {
+    if (random() % 9 == 0) return Fail(UpstreamFailure::Kind::kTransient, "error_8");
+    if (number < 60 && random() % 5 == 0) {
+      source_.Add(kFirstSecond + static_cast<std::int64_t>(random() % 900'000),
+                  absl::StrCat("late ", number));
+    }
+    return std::nullopt;
+  });
+  const std::int64_t number = Start();
+  for (int i = 0; i < 200 && Find(number).state == Job::State::kOpen; ++i) {
+    if (!runner.RunOne([] { return true; }).value_or(false)) clock_.Advance(absl::Minutes(10));
+  }
+  const Job job = Find(number);
+  EXPECT_EQ(job.state, Job::State::kDone);
+  EXPECT_EQ(job.walk.total, static_cast<std::int64_t>(stored()));
+  EXPECT_GT(stored(), 3005U);
+  EXPECT_THAT(job.differences, IsEmpty());
 }
 
 TEST_F(BackfillRunnerTest, IsDoneWithNothing) {

@@ -24,8 +24,13 @@ void Append(Page from, Page& to) {
 
 }  // namespace
 
-PageFeed::PageFeed(const Walk& walk, Fetch fetch)
-    : fetch_(std::move(fetch)), walker_(walk), walk_(walk), thread_([this] { Run(); }) {}
+PageFeed::PageFeed(const Walk& walk, int in_flight, Fetch fetch)
+    : fetch_(std::move(fetch)),
+      in_flight_(static_cast<std::size_t>(in_flight)),
+      walker_(walk),
+      planned_(walk),
+      walk_(walk),
+      thread_([this] { Run(); }) {}
 
 PageFeed::~PageFeed() {
   Stop();
@@ -58,26 +63,49 @@ PageFeed::Taken PageFeed::Take(absl::Duration patience) {
 
 void PageFeed::Run() {
   absl::Status status;
-  while (status.ok() && !walker_.AtEnd() && WaitForRoom()) {
-    const bool for_total = walker_.AsksForTotal();
-    absl::StatusOr<Page> page = fetch_(walker_.Next());
-    if (page.ok() && page->total.value_or(kTotalMax + 1) > kTotalMax) {
-      page = Error(errors::v1::ERROR_CODE_UNAVAILABLE, "The source does not say how much there is",
-                   "Try again later");
-    }
-    if (!page.ok()) {
-      const bool smaller = MayBeTooLarge(page.status()) && !for_total && walker_.Shrink();
-      if (!smaller) status = page.status();
-      continue;
-    }
-    walker_.OnAnswer(*page->total);
-    if (for_total) *page = Page();
-    const absl::MutexLock lock(&mutex_);
-    entries_.push_back({.page = *std::move(page), .walk = walker_.walk()});
+  while (status.ok() && !walker_.AtEnd()) {
+    while (flights_.size() < in_flight_ && !planned_.AtEnd() && WaitForRoom()) LaunchNext();
+    if (flights_.empty()) break;
+    Flight flight = std::move(flights_.front());
+    flights_.pop_front();
+    status = Land(flight.page.get());
+    if (!status.ok() || walker_.AtEnd()) break;
+    // A page that is not the next is waited for and dropped.
+    if (!flights_.empty() && flights_.front().ask != walker_.Next()) flights_.clear();
+    if (flights_.empty()) planned_ = walker_;
   }
+  flights_.clear();
   const absl::MutexLock lock(&mutex_);
   status_ = std::move(status);
   over_ = true;
+}
+
+void PageFeed::LaunchNext() {
+  const Ask ask = planned_.Next();
+  flights_.push_back({ask, std::async(std::launch::async, [this, ask] { return fetch_(ask); })});
+  if (planned_.AsksForTotal()) {
+    // What comes after it, nobody knows yet.
+    planned_ = Walker({.total = 0});
+  } else {
+    planned_.OnAnswer(*planned_.walk().total);
+  }
+}
+
+absl::Status PageFeed::Land(absl::StatusOr<Page> page) {
+  const bool for_total = walker_.AsksForTotal();
+  if (page.ok() && page->total.value_or(kTotalMax + 1) > kTotalMax) {
+    page = Error(errors::v1::ERROR_CODE_UNAVAILABLE, "The source does not say how much there is",
+                 "Try again later");
+  }
+  if (!page.ok()) {
+    const bool smaller = MayBeTooLarge(page.status()) && !for_total && walker_.Shrink();
+    return smaller ? absl::OkStatus() : page.status();
+  }
+  walker_.OnAnswer(*page->total);
+  if (for_total) *page = Page();
+  const absl::MutexLock lock(&mutex_);
+  entries_.push_back({.page = *std::move(page), .walk = walker_.walk()});
+  return absl::OkStatus();
 }
 
 bool PageFeed::WaitForRoom() {

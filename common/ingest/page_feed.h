@@ -1,8 +1,10 @@
 #ifndef PLAYLOG_COMMON_INGEST_PAGE_FEED_H_
 #define PLAYLOG_COMMON_INGEST_PAGE_FEED_H_
 
+#include <cstddef>
 #include <deque>
 #include <functional>
+#include <future>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
@@ -14,8 +16,10 @@
 
 namespace playlog::ingest {
 
-// Reads the pages of a walk, one after the other, in a thread of its own, a few ahead of the one
-// who stores them. A page that may have been too large is asked for again in smaller ones.
+// Reads the pages of a walk in a thread of its own, a few ahead of the one who stores them. It may
+// ask for the next page before the last one has come, so that a slow answer costs no call that a
+// limit would allow; if that page then turns out not to be the next, it is dropped. A page that may
+// have been too large is asked for again in smaller ones.
 class PageFeed {
  public:
   using Fetch = std::function<absl::StatusOr<Page>(const Ask&)>;
@@ -28,14 +32,15 @@ class PageFeed {
     absl::Status status;  // Why, unless the walk is at its end or the feed was told to stop.
   };
 
-  // `fetch` is called in the feed's thread, and lives as long as the feed.
-  PageFeed(const Walk& walk, Fetch fetch);
-  // Waits for the page that is being fetched, and drops what was not taken.
+  // Asks for so many pages at a time, 1 or a few: `fetch` is called in as many threads, and lives
+  // as long as the feed.
+  PageFeed(const Walk& walk, int in_flight, Fetch fetch);
+  // Waits for the pages that are being fetched, and drops what was not taken.
   ~PageFeed();
   PageFeed(const PageFeed&) = delete;
   PageFeed& operator=(const PageFeed&) = delete;
 
-  // Lets the page that is being fetched be the last.
+  // Lets the pages that are being fetched be the last.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes what is there, about a thousand plays at most; waits until something is, for that time
   // at most.
@@ -47,14 +52,27 @@ class PageFeed {
     Walk walk;
   };
 
+  // A page that was asked for.
+  struct Flight {
+    Ask ask;
+    std::future<absl::StatusOr<Page>> page;
+  };
+
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
+  void LaunchNext();
+  // Puts a page where Take finds it. OK if the walk can go on.
+  absl::Status Land(absl::StatusOr<Page> page) ABSL_LOCKS_EXCLUDED(mutex_);
   bool WaitForRoom() ABSL_LOCKS_EXCLUDED(mutex_);
   bool HasSomething() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return over_ || !entries_.empty();
   }
 
   const Fetch fetch_;
-  Walker walker_;  // The thread's alone, while that runs.
+  const std::size_t in_flight_;
+  // The thread's alone, while that runs.
+  Walker walker_;
+  Walker planned_;  // With the pages under way, if nothing changes meanwhile.
+  std::deque<Flight> flights_;
   absl::Mutex mutex_;
   std::deque<Entry> entries_ ABSL_GUARDED_BY(mutex_);
   Walk walk_ ABSL_GUARDED_BY(mutex_);  // With all that was taken.
