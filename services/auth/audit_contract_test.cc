@@ -50,7 +50,7 @@ class PostgresBackend final : public Backend {
  public:
   Store& users() override { return users_; }
   Audit& audit() override { return audit_; }
-  testing::TestDatabase& database() { return database_.database(); }
+  const testing::TestDatabase& database() { return database_.database(); }
   db::Pool& pool() { return database_.pool(); }
 
  private:
