@@ -38,9 +38,14 @@ RateLimitSubject SubjectOf(std::int64_t user_id, const Credential& credential) {
 }
 
 Attempts::Attempts(const Tools& tools, const AttemptsOptions& options, const rpc::Call& call,
-                   RateLimitSubject subject, absl::Time deadline)
-    : tools_(tools), options_(options), call_(call), subject_(subject), deadline_(deadline) {
-  if (options_.retries != nullptr) options_.retries->CountWork();
+                   std::int64_t user_id, RateLimitSubject subject, absl::Time deadline)
+    : tools_(tools),
+      options_(options),
+      call_(call),
+      user_id_(user_id),
+      subject_(subject),
+      deadline_(deadline) {
+  if (options_.retries != nullptr) options_.retries->CountWork(user_id_);
 }
 
 absl::StatusOr<std::variant<Page, UpstreamFailure>> Attempts::Ask(std::int64_t user_id,
@@ -107,7 +112,8 @@ absl::Status Attempts::AfterFailure(const UpstreamFailure& failure) {
   }
   if (tools_.clock.Now() >= deadline_ - kDeadlineSlack) return TooLateError(profile);
   if (++failures_ >= options_.max_tries) return UnavailableError(profile);
-  if (options_.retries != nullptr && !options_.retries->Take()) return UnavailableError(profile);
+  if (options_.retries != nullptr && !options_.retries->Take(user_id_))
+    return UnavailableError(profile);
   const absl::Duration pause =
       options_.first_pause * (1 << (failures_ - 1)) * (0.5 + tools_.random());
   return Wait(pause) ? absl::OkStatus() : TooLateError(profile);

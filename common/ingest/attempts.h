@@ -37,7 +37,7 @@ struct Tools {
 struct AttemptsOptions {
   // Tries of an upstream's transient fault, and answers of a rate limit.
   int max_tries = 3;
-  // What bounds the tries after the first of transient faults in all; max_tries alone if null.
+  // What bounds a user's tries after the first of transient faults; max_tries alone if null.
   RetryBudget* retries = nullptr;
   // The pause before the second try, and twice that before the third; each times 0.5 to 1.5.
   absl::Duration first_pause = absl::Milliseconds(400);
@@ -60,7 +60,7 @@ class Attempts {
  public:
   // What is referred to lives longer.
   Attempts(const Tools& tools, const AttemptsOptions& options, const rpc::Call& call,
-           RateLimitSubject subject, absl::Time deadline);
+           std::int64_t user_id, RateLimitSubject subject, absl::Time deadline);
 
   // Waits out a rate limit that is known already, if it ends before the deadline. RATE_LIMITED
   // with the rest of it if not; the store's errors.
@@ -102,6 +102,7 @@ class Attempts {
   const Tools& tools_;
   const AttemptsOptions& options_;
   const rpc::Call& call_;
+  const std::int64_t user_id_;
   const RateLimitSubject subject_;
   const absl::Time deadline_;
   int failures_ = 0;

@@ -171,7 +171,8 @@ absl::StatusOr<Page> Engine::FetchPage(const rpc::Call& call, std::int64_t user_
                                        Credential& credential, const Part& part,
                                        const Urgency& urgency) {
   const absl::Time deadline = UpstreamDeadline(call);
-  Attempts attempts(tools_, options_.attempts, call, SubjectOf(user_id, credential), deadline);
+  Attempts attempts(tools_, options_.attempts, call, user_id, SubjectOf(user_id, credential),
+                    deadline);
   PLAYLOG_RETURN_IF_ERROR(attempts.WaitOutKnownLimit());
   PLAYLOG_RETURN_IF_ERROR(RenewIfEnding(call, user_id, deadline, credential));
   for (bool renewed = false;;) {
@@ -220,7 +221,7 @@ absl::StatusOr<std::optional<bool>> Engine::TryKey(const rpc::Call& call, std::i
   AttemptsOptions once = options_.attempts;
   once.max_tries = 1;
   const Urgency urgency = [] { return Priority::kInteractive; };
-  Attempts attempts(tools_, once, call, SubjectOf(user_id, *credential), deadline);
+  Attempts attempts(tools_, once, call, user_id, SubjectOf(user_id, *credential), deadline);
   if (!attempts.WaitOutKnownLimit().ok()) return std::nullopt;
   const auto answer = attempts.Ask(user_id, *credential, urgency, {.limit = 1});
   if (!answer.ok()) return std::nullopt;

@@ -30,7 +30,7 @@ struct Fetched;
 struct EngineOptions {
   AttemptsOptions attempts;
   // The tries after the first that are kept for the failures of a good day (retry_budget.h).
-  int retry_reserve = 10;
+  int retry_reserve = 6;
   RenewalOptions renewal;
   // The longest fetch where the caller sets no earlier deadline.
   absl::Duration max_fetch = absl::Seconds(29);

@@ -86,11 +86,11 @@ absl::StatusOr<Credential> Renewer::RenewClaimed(const rpc::Call& call, std::int
   if (old.version != ended.version) return old;
   const absl::Time ask_until = std::min(deadline, claimed_at + options_.ask);
   const Secret* used = &old.refresh_token;
-  PLAYLOG_ASSIGN_OR_RETURN(std::optional<RenewedKey> renewed, Ask(call, *used, ask_until));
+  PLAYLOG_ASSIGN_OR_RETURN(std::optional<RenewedKey> renewed, Ask(call, user_id, *used, ask_until));
   if (!renewed.has_value() && !old.previous_refresh_token.empty()) {
     // The newest may have been lost on its way to whoever gives them out.
     used = &old.previous_refresh_token;
-    PLAYLOG_ASSIGN_OR_RETURN(renewed, Ask(call, *used, ask_until));
+    PLAYLOG_ASSIGN_OR_RETURN(renewed, Ask(call, user_id, *used, ask_until));
   }
   if (!renewed.has_value()) {
     ReportUse(tools_, call, user_id, old, KeyUse::kGrantRejected);
@@ -107,12 +107,12 @@ absl::StatusOr<Credential> Renewer::Open(const rpc::Call& call, std::int64_t use
   return credential;
 }
 
-absl::StatusOr<std::optional<RenewedKey>> Renewer::Ask(const rpc::Call& call,
+absl::StatusOr<std::optional<RenewedKey>> Renewer::Ask(const rpc::Call& call, std::int64_t user_id,
                                                        const Secret& refresh_token,
                                                        absl::Time deadline) {
   // Our own client id is what asks, whoever the user is.
-  Attempts attempts(tools_, options_.attempts, call, {.user_id = kAllSignedIn, .key_version = 0},
-                    deadline);
+  Attempts attempts(tools_, options_.attempts, call, user_id,
+                    {.user_id = kAllSignedIn, .key_version = 0}, deadline);
   for (;;) {
     if (tools_.clock.Now() >= deadline) return UnavailableError(tools_.source.profile());
     // Not given up when the callers go: the source may have spent the refresh token by then.

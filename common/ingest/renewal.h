@@ -44,8 +44,8 @@ class Renewer {
                                           const Credential& ended, absl::Time deadline);
   absl::StatusOr<Credential> Open(const rpc::Call& call, std::int64_t user_id);
   // Nothing if the refresh token is refused.
-  absl::StatusOr<std::optional<RenewedKey>> Ask(const rpc::Call& call, const Secret& refresh_token,
-                                                absl::Time deadline);
+  absl::StatusOr<std::optional<RenewedKey>> Ask(const rpc::Call& call, std::int64_t user_id,
+                                                const Secret& refresh_token, absl::Time deadline);
   absl::StatusOr<Credential> Save(const rpc::Call& call, std::int64_t user_id,
                                   const Credential& old, const Tokens& tokens, absl::Time deadline);
 

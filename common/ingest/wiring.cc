@@ -45,10 +45,6 @@ ABSL_FLAG(std::string, budgets, "",
           "How many calls the source's API takes within any span of some seconds, in place of what "
           "is known of it: calls/seconds, separated by commas.");
 
-ABSL_FLAG(int, retry_reserve, 10,
-          "How many calls to the source's API that failed may be made again beyond one in ten, 0 "
-          "and more; it fills again as calls are made.");
-
 namespace playlog::ingest {
 namespace {
 
@@ -65,14 +61,6 @@ std::optional<std::vector<CallLimit>> ReadLimits(rpc::Process& process) {
 
 // How long a user's own fetch waits for its coverage to be noted.
 constexpr absl::Duration kCoverageTime = absl::Milliseconds(500);
-
-int ReadRetryReserve(rpc::Process& process) {
-  const int reserve = absl::GetFlag(FLAGS_retry_reserve);
-  if (reserve < 0) {
-    process.Require(absl::FailedPreconditionError("--retry_reserve is less than 0"));
-  }
-  return reserve;
-}
 
 // A supervisor starts the process again if PostgreSQL is away for longer.
 constexpr absl::Duration kMigrationTime = absl::Minutes(1);
@@ -111,7 +99,6 @@ std::unique_ptr<db::Pool> OpenPool(rpc::Process& process) {
 struct Wiring::Parts {
   Parts(rpc::Process& process, songs::v1::Source source)
       : limits(ReadLimits(process)),
-        retry_reserve(ReadRetryReserve(process)),
         sync(process.Require(ReadSyncFlags())),
         pool(OpenPool(process)),
         store(*pool),
@@ -129,7 +116,6 @@ struct Wiring::Parts {
         dispatcher({.workers = 8, .queue = 32}, process.token_verifier()) {}
 
   const std::optional<std::vector<CallLimit>> limits;
-  const int retry_reserve;
   const SyncFlags sync;
   const std::unique_ptr<db::Pool> pool;
   PostgresStore store;
@@ -163,7 +149,6 @@ std::unique_ptr<Engine> Wiring::MakeEngine(Source& source) {
   parts_->engine_source = &source;
   EngineOptions options;
   options.limits = parts_->limits;
-  options.retry_reserve = parts_->retry_reserve;
   options.on_own_fetch = [this](std::int64_t user_id, int limit, const Fetched& fetched) {
     const Look look = LookOf(fetched, limit, fetched.asked_at);
     const absl::Status noted =

@@ -255,15 +255,13 @@ std::vector<std::string> Stack::WordsFor(const std::string& service) const {
       {"spotify_ingest",
        {neighbour("auth"), neighbour("song_store"), "--spotify_api_url=" + upstream + "/spotify",
         "--spotify_accounts_url=" + upstream + "/spotify-accounts", "--budgets=" + options_.budgets,
-        absl::StrCat("--retry_reserve=", options_.retry_reserve),
         absl::StrCat("--spotify_client_id=", kSpotifyClientId),
         absl::StrCat("--spotify_client_secret_file=", directory(), "/spotify_client_secret"),
         // Where Spotify sends browsers: tests take the path and call the port that is really open.
         "--public_url=http://127.0.0.1:8000"}},
       {"lastfm_ingest",
        {neighbour("auth"), neighbour("song_store"), "--lastfm_api_url=" + upstream + "/lastfm",
-        "--budgets=" + options_.budgets,
-        absl::StrCat("--retry_reserve=", options_.retry_reserve)}}};
+        "--budgets=" + options_.budgets}}};
   words.insert(words.end(), own.at(service).begin(), own.at(service).end());
   if (service.ends_with("_ingest")) {
     words.insert(words.end(), options_.sync_flags.begin(), options_.sync_flags.end());

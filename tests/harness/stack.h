@@ -32,8 +32,6 @@ struct StackOptions {
   std::string budgets = "1000/1";
   // Further flags of the stand-ins (tests/standins/README.md).
   std::vector<std::string> standin_flags = {};
-  // How many of their calls that failed they may make again beyond one in ten.
-  int retry_reserve = 1'000'000;
   // A cluster for the stack's database, which must outlive the stack; that of TestDatabase if null.
   testing::PostgresCluster* cluster = nullptr;
   // The folder of the socket at which the services reach the database's server, such as a proxy's;
