@@ -16,8 +16,8 @@
 #include "common/rpc/client.h"
 #include "common/rpc/server.h"
 #include "playlog/spotify/v1/spotify_ingest_service.grpc.pb.h"
-#include "tests/harness/spotify_browser.h"
 #include "tests/harness/end_to_end_test.h"
+#include "tests/harness/spotify_browser.h"
 
 namespace playlog::harness {
 namespace {

@@ -9,8 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "common/base/time_format.h"
-#include "tests/harness/spotify_browser.h"
 #include "tests/harness/end_to_end_test.h"
+#include "tests/harness/spotify_browser.h"
 
 namespace playlog::harness {
 namespace {
