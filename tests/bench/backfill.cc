@@ -15,7 +15,7 @@ namespace {
 
 constexpr char kScenario[] = "backfill";
 constexpr int kPast = 100'000;
-constexpr int kLimitedPast = 10'000;
+constexpr int kLimitedPast = 20'000;
 constexpr int kPageSize = 200;
 // Last.fm's limit.
 constexpr int kCallsPerSecond = 5;
@@ -95,7 +95,7 @@ void MeasureLimited(Report& report) {
   constexpr double kCalls = 2.0 * kLimitedPast / kPageSize + 1;
   const double ideal_s = (kCalls - kCallsPerSecond) / kCallsPerSecond;
   report.Add({.scenario = kScenario,
-              .what = "10,000 scrobbles at 5 calls/s",
+              .what = "20,000 scrobbles at 5 calls/s",
               .unit = "s",
               .ours = absl::ToDoubleSeconds(times.whole),
               .against = "the limit itself",
