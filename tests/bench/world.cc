@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/testing/postgres.h"
-#include "tests/bench/machine.h"
 #include "tests/harness/api.h"
 
 namespace playlog::bench {
@@ -38,15 +37,6 @@ std::string SocketsOf(const testing::PostgresCluster& cluster) {
   return url.substr(begin, url.find('&', begin) - begin);
 }
 
-void ChecksumsOn(const std::string& cluster_folder, const std::string& directory) {
-  const harness::Finished finished =
-      RunProgram(directory,
-                 {"/usr/lib/postgresql/15/bin/pg_checksums", "--enable", "--no-sync",
-                  "--pgdata=" + cluster_folder + "/data"},
-                 absl::Seconds(60));
-  if (finished.exit_code != 0) throw std::runtime_error("pg_checksums: " + finished.errors);
-}
-
 // Makes the cluster of the harness as deploy/up makes it. ALTER SYSTEM wants a statement of its
 // own each.
 std::string PrepareCluster() {
@@ -62,8 +52,6 @@ std::string PrepareCluster() {
     }
   }
   cluster.Stop();
-  const testing::TemporaryDirectory output;
-  ChecksumsOn(sockets, output.path());
   cluster.Start();
   Sql sql(cluster.Url("postgres"));
   for (const char* setting :
