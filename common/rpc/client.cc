@@ -21,6 +21,14 @@ constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
 // What a hop keeps for itself to answer its own caller in time.
 constexpr absl::Duration kHopMargin = absl::Milliseconds(50);
 
+// Whether no service has said anything to a call: what it says itself has an ErrorDetail, after it
+// has tried. A server that has just begun to leave cancels the calls that reach it, though nobody
+// here has given them up.
+bool WasNotServed(const absl::Status& status, const Call& call) {
+  if (status.GetPayload(kErrorDetailType)) return false;
+  return absl::IsUnavailable(status) || (absl::IsCancelled(status) && !call.IsCancelled());
+}
+
 }  // namespace
 
 std::shared_ptr<grpc::Channel> Connect(const std::string& service, const std::string& address,
@@ -66,9 +74,7 @@ absl::Status InvokeWithRetry(const MethodPolicy& policy, const Call& call, absl:
       AddMetadata(context, kAuthorizationKey, absl::StrCat("Bearer ", call.authorization));
     }
     status = FromGrpc(attempt(context));
-    // An UNAVAILABLE with an ErrorDetail was said by the service itself, after it had tried.
-    const bool transient = absl::IsUnavailable(status) && !status.GetPayload(kErrorDetailType);
-    if (!transient || !policy.idempotent || tries == kAttemptsMax) return status;
+    if (!WasNotServed(status, call) || !policy.idempotent || tries == kAttemptsMax) return status;
     pause = std::min(pause * absl::Uniform(random, 0.5, 1.5), deadline - absl::Now());
     if (pause > absl::ZeroDuration()) absl::SleepFor(pause);
     pause *= 2;

@@ -35,7 +35,7 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& service, const std::st
 // end the process (an assertion inside gRPC), so it is left out.
 void AddMetadata(grpc::ClientContext& context, const std::string& key, const std::string& value);
 
-// Runs attempts of a call until one ends otherwise than UNAVAILABLE: up to three where the RPC is
+// Runs attempts of a call until a service has answered one: up to three where the RPC is
 // idempotent, with jittered pauses, all of them before `deadline`. Invoke below is the way to use
 // it.
 absl::Status InvokeWithRetry(const MethodPolicy& policy, const Call& call, absl::Time deadline,

@@ -23,7 +23,6 @@ namespace playlog::faults {
 namespace {
 
 using harness::Await;
-using harness::HttpAnswer;
 using harness::Stack;
 using harness::User;
 
@@ -84,8 +83,29 @@ class RestartTest : public FaultTest {
     const FetchLoad::Answers answers = load.answers();
     load.Forget();
     for (const auto& [status, count] : answers.statuses) {
-      EXPECT_EQ(status, 200) << count << " times, the last: " << answers.refusal;
+      EXPECT_EQ(status, 200) << count << " times, the last: " << answers.refusal << "\n"
+                             << LoggedOf(harness::Member(answers.refusal, "request_id"));
     }
+  }
+
+  // What the services say about a request.
+  static std::string LoggedOf(const std::string& request_id) {
+    std::string text;
+    for (const std::string& service : Stack::Services()) {
+      std::size_t position = 0;
+      for (const std::string& line : stack().LogLines(service, position)) {
+        if (harness::Member(line, "request_id") != request_id) continue;
+        absl::StrAppend(&text, service, ": ", line, "\n");
+      }
+    }
+    return text;
+  }
+
+  // As a load balancer waits before it sends a gateway anything.
+  static void AwaitGateway(int port) {
+    ASSERT_TRUE(Await(
+        kBackTime, [port] { return harness::Api(port).Get("/readyz").status == 200; },
+        absl::Milliseconds(20)));
   }
 
   // While one of them is missing nothing is ready, and nobody gives up.
@@ -113,7 +133,7 @@ TEST_F(RestartTest, R13ARollingRestartFailsNoRequest) {
       const std::string second = service + "_2";
       stack().StartReplica(service);
       if (service == kGateway) {
-        // A load balancer that looks at the readiness sends nothing to who is about to leave.
+        ASSERT_NO_FATAL_FAILURE(AwaitGateway(stack().replica_http_port()));
         load.SendTo(stack().replica_http_port());
       } else {
         ASSERT_NO_FATAL_FAILURE(AwaitWell(service, second));
@@ -122,8 +142,10 @@ TEST_F(RestartTest, R13ARollingRestartFailsNoRequest) {
       Leave(experiment, service);
       ASSERT_TRUE(load.AwaitGoodAnswers(kBackTime));
       stack().Restart(service);
-      load.SendTo(0);
-      if (service != kGateway) {
+      if (service == kGateway) {
+        ASSERT_NO_FATAL_FAILURE(AwaitGateway(stack().http_port()));
+        load.SendTo(0);
+      } else {
         ASSERT_NO_FATAL_FAILURE(AwaitWell(service, service));
       }
       Leave(experiment, second);
