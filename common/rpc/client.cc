@@ -11,6 +11,7 @@
 #include "common/base/strings.h"
 #include "common/rpc/credentials.h"
 #include "common/rpc/limits.h"
+#include "common/rpc/not_served.h"
 #include "common/rpc/status.h"
 
 namespace playlog::rpc {
@@ -20,14 +21,6 @@ constexpr int kAttemptsMax = 3;
 constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
 // What a hop keeps for itself to answer its own caller in time.
 constexpr absl::Duration kHopMargin = absl::Milliseconds(50);
-
-// Whether no service has said anything to a call: what it says itself has an ErrorDetail, after it
-// has tried. A server that has just begun to leave cancels the calls that reach it, though nobody
-// here has given them up.
-bool WasNotServed(const absl::Status& status, const Call& call) {
-  if (status.GetPayload(kErrorDetailType)) return false;
-  return absl::IsUnavailable(status) || (absl::IsCancelled(status) && !call.IsCancelled());
-}
 
 }  // namespace
 
@@ -74,7 +67,8 @@ absl::Status InvokeWithRetry(const MethodPolicy& policy, const Call& call, absl:
       AddMetadata(context, kAuthorizationKey, absl::StrCat("Bearer ", call.authorization));
     }
     status = FromGrpc(attempt(context));
-    if (!WasNotServed(status, call) || !policy.idempotent || tries == kAttemptsMax) return status;
+    const bool repeats = WasNotServed(status, call.IsCancelled()) && policy.idempotent;
+    if (!repeats || tries == kAttemptsMax) return status;
     pause = std::min(pause * absl::Uniform(random, 0.5, 1.5), deadline - absl::Now());
     if (pause > absl::ZeroDuration()) absl::SleepFor(pause);
     pause *= 2;
