@@ -19,6 +19,7 @@ using ::testing::Pair;
 
 constexpr char kProtos[] = R"(
   message Q {}
+  message P {}
   message Answer { repeated Item results = 1; repeated int64 counts = 2; }
   message Item { string name = 1; }
   service S {
@@ -26,6 +27,11 @@ constexpr char kProtos[] = R"(
     rpc List(Q) returns (Answer) {
       option (playlog.options.v1.access) = {user: true};
       option (google.api.http) = {get: '/list'};
+    }
+    rpc Look(P) returns (Answer) {
+      option idempotency_level = NO_SIDE_EFFECTS;
+      option (playlog.options.v1.access) = {user: true};
+      option (google.api.http) = {get: '/look'};
     }
   })";
 
@@ -37,11 +43,11 @@ class RpcFanOut : public ::testing::Test {
     return protos_.Make("Answer", text)->SerializeAsString();
   }
 
-  std::shared_ptr<RecordingExchange> Begin() {
+  std::shared_ptr<RecordingExchange> Begin(const std::string& path = "/list") {
     auto exchange = std::make_shared<RecordingExchange>();
     AnswerByRpc({&first_.stub(), &second_.stub()},
-                {.route = *router_->Find("GET", "/list").route,
-                 .message = *protos_.Make("Q"),
+                {.route = *router_->Find("GET", path).route,
+                 .message = *protos_.Make(path == "/list" ? "Q" : "P"),
                  .token = "the-token",
                  .request_id = "the-id",
                  .client_address = "192.0.2.7"},
@@ -49,8 +55,8 @@ class RpcFanOut : public ::testing::Test {
     return exchange;
   }
 
-  std::shared_ptr<RecordingExchange> Call() {
-    auto exchange = Begin();
+  std::shared_ptr<RecordingExchange> Call(const std::string& path = "/list") {
+    auto exchange = Begin(path);
     exchange->TakeAll();
     return exchange;
   }
@@ -95,6 +101,23 @@ TEST_F(RpcFanOut, FailsWithTheFirstErrorAndWaitsForNobodyElse) {
   EXPECT_EQ(answer->sent().status, 503);
   EXPECT_THAT(answer->sent().headers, Contains(Pair("Retry-After", "7")));
   EXPECT_THAT(answer->sent().body, HasSubstr(R"("code":"OVERLOADED")"));
+}
+
+TEST_F(RpcFanOut, AsksOnceMoreANeighbourThatDroppedWhatMayBeRepeated) {
+  first_.script().parts = {Answer("counts: 1")};
+  second_.script().parts = {Answer("counts: 2")};
+  first_.script().drops = second_.script().drops = 1;
+  const auto answer = Call("/look");
+  EXPECT_EQ(answer->sent().status, 200);
+  EXPECT_THAT(answer->sent().body, HasSubstr(R"("counts":[1,2])"));
+}
+
+TEST_F(RpcFanOut, AsksNobodyAThirdTimeAndNoneForWhatMayNotBeRepeated) {
+  first_.script().parts = second_.script().parts = {Answer("counts: 1")};
+  first_.script().drops = 2;
+  EXPECT_NE(Call("/look")->sent().status, 200);
+  first_.script().drops = 1;
+  EXPECT_NE(Call("/list")->sent().status, 200);
 }
 
 TEST_F(RpcFanOut, EndsEveryCallWhenTheClientLeaves) {

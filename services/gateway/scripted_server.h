@@ -9,6 +9,7 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,6 +28,8 @@ struct Script {
   bool alternative = false;
   // It says nothing after the parts, until the call is cancelled.
   bool hangs = false;
+  // How many calls it drops unserved, before it does as above: as a server does that is leaving.
+  std::atomic<int> drops = 0;
   std::multimap<std::string, std::string> metadata;
   absl::Notification asked;
   absl::Notification cancelled;
@@ -35,7 +38,7 @@ struct Script {
 class ScriptReactor final : public grpc::ServerGenericBidiReactor {
  public:
   ScriptReactor(grpc::GenericCallbackServerContext& context, Script& script)
-      : context_(context), script_(script) {
+      : context_(context), script_(script), is_dropped_(script.drops-- > 0) {
     for (const auto& [key, value] : context.client_metadata()) {
       script.metadata.emplace(std::string(key.data(), key.size()),
                               std::string(value.data(), value.size()));
@@ -54,6 +57,7 @@ class ScriptReactor final : public grpc::ServerGenericBidiReactor {
 
  private:
   void Next() {
+    if (is_dropped_) return Finish(grpc::Status::CANCELLED);
     if (sent_ == script_.parts.size()) {
       if (script_.hangs) return Hang();
       if (script_.alternative) {
@@ -79,6 +83,7 @@ class ScriptReactor final : public grpc::ServerGenericBidiReactor {
 
   grpc::GenericCallbackServerContext& context_;
   Script& script_;
+  const bool is_dropped_;
   absl::Mutex mutex_;
   bool hangs_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_cancelled_ ABSL_GUARDED_BY(mutex_) = false;
