@@ -113,6 +113,7 @@ Pool::~Pool() {
   {
     const absl::MutexLock lock(&mutex_);
     stopping_ = true;
+    stop_.Raise();
   }
   connector_.join();
   OpenConnections().Add(-static_cast<double>(idle_.size()));
@@ -150,7 +151,9 @@ void Pool::Connect() {
     --open_;
     if (!unreachable_) Log(Severity::kWarning, "database_unreachable", {{"error", error}});
     unreachable_ = true;
-    mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kReconnectPause);
+    mutex_.Unlock();
+    stop_.WaitFor(kReconnectPause);
+    mutex_.Lock();
   }
 }
 

@@ -15,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/base/secret.h"
+#include "common/base/wake_signal.h"
 #include "common/db/param.h"
 #include "common/db/rows.h"
 #include "common/db/statement.h"
@@ -132,6 +133,7 @@ class Pool {
   int waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;  // The last connect failed.
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  WakeSignal stop_;  // Raised when stopping_ is set.
   std::thread connector_;
 };
 

@@ -23,15 +23,16 @@ Watchdog::Watchdog() : thread_([this] { Patrol(); }) {}
 
 Watchdog::~Watchdog() {
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     stopping_ = true;
+    changed_.notify_all();
   }
   thread_.join();
 }
 
 Watchdog::Watch::Watch(Watchdog& watchdog, int socket, absl::Time deadline) : watchdog_(watchdog) {
   const steady_clock::time_point due = ToSteady(deadline);
-  const absl::MutexLock lock(&watchdog_.mutex_);
+  const std::lock_guard lock(watchdog_.mutex_);
   watchdog_.entries_.push_front(Entry{socket, due});
   entry_ = watchdog_.entries_.begin();
   watchdog_.LookAt(due);
@@ -39,7 +40,7 @@ Watchdog::Watch::Watch(Watchdog& watchdog, int socket, absl::Time deadline) : wa
 
 void Watchdog::Watch::Move(absl::Time deadline) {
   const steady_clock::time_point due = ToSteady(deadline);
-  const absl::MutexLock lock(&watchdog_.mutex_);
+  const std::lock_guard lock(watchdog_.mutex_);
   entry_->deadline = due;
   watchdog_.LookAt(due);
 }
@@ -48,20 +49,21 @@ void Watchdog::LookAt(SteadyTime due) {
   if (due >= next_look_) return;
   next_look_ = due;
   rescheduled_ = true;
+  changed_.notify_all();
 }
 
 Watchdog::Watch::~Watch() {
-  const absl::MutexLock lock(&watchdog_.mutex_);
+  const std::lock_guard lock(watchdog_.mutex_);
   watchdog_.entries_.erase(entry_);
 }
 
 bool Watchdog::Watch::fired() const {
-  const absl::MutexLock lock(&watchdog_.mutex_);
+  const std::lock_guard lock(watchdog_.mutex_);
   return entry_->fired;
 }
 
 void Watchdog::Patrol() {
-  const absl::MutexLock lock(&mutex_);
+  std::unique_lock lock(mutex_);
   while (!stopping_) {
     const steady_clock::time_point now = steady_clock::now();
     next_look_ = SteadyTime::max();
@@ -75,11 +77,11 @@ void Watchdog::Patrol() {
       }
     }
     rescheduled_ = false;
-    const absl::Condition wake(this, &Watchdog::ShouldWake);
+    const auto should_wake = [this] { return stopping_ || rescheduled_; };
     if (next_look_ == SteadyTime::max()) {
-      mutex_.Await(wake);
+      changed_.wait(lock, should_wake);
     } else {
-      mutex_.AwaitWithTimeout(wake, absl::FromChrono(next_look_ - now) + absl::Milliseconds(1));
+      changed_.wait_until(lock, next_look_, should_wake);
     }
   }
 }

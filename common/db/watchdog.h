@@ -2,11 +2,11 @@
 #define PLAYLOG_COMMON_DB_WATCHDOG_H_
 
 #include <chrono>
+#include <condition_variable>
 #include <list>
+#include <mutex>
 #include <thread>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 
 namespace playlog::db {
@@ -51,16 +51,19 @@ class Watchdog {
 
  private:
   void Patrol();
-  void LookAt(SteadyTime due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool ShouldWake() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return stopping_ || rescheduled_; }
+  // Needs the mutex.
+  void LookAt(SteadyTime due);
 
-  absl::Mutex mutex_;
-  std::list<Entry> entries_ ABSL_GUARDED_BY(mutex_);
+  // The mutex guards all that follows. Not Abseil's, whose waits end at a time of day: a clock that
+  // is set back would put off every look by as much.
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::list<Entry> entries_;
   // When the thread next looks. A new entry wakes it only if it is due earlier, so that a busy pool
   // costs one wake-up a deadline and not one a statement.
-  SteadyTime next_look_ ABSL_GUARDED_BY(mutex_) = SteadyTime::max();
-  bool rescheduled_ ABSL_GUARDED_BY(mutex_) = false;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  SteadyTime next_look_ = SteadyTime::max();
+  bool rescheduled_ = false;
+  bool stopping_ = false;
   std::thread thread_;
 };
 

@@ -20,11 +20,11 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "common/base/crash_point.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/strings.h"
+#include "common/base/wake_signal.h"
 #include "common/rpc/client.h"
 #include "common/rpc/credentials.h"
 #include "common/rpc/dispatcher.h"
@@ -153,23 +153,23 @@ class Watchdog {
   explicit Watchdog(const std::string& service, const std::string& address)
       : thread_([this, service, address] { Watch(service, address); }) {}
   ~Watchdog() {
-    stop_.Notify();
+    stop_.Raise();
     thread_.join();
   }
 
  private:
   void Watch(const std::string& service, const std::string& address) {
     int failures = 0;
-    while (!stop_.WaitForNotificationWithTimeout(kBetweenHealthChecks)) {
+    while (!stop_.WaitFor(kBetweenHealthChecks)) {
       const absl::Status health =
           CheckHealth(service, address, absl::GetFlag(FLAGS_tls_directory), kOwnHealthTimeout);
       failures = health.ok() ? 0 : failures + 1;
-      if (failures < kHealthFailuresMax || stop_.HasBeenNotified()) continue;
+      if (failures < kHealthFailuresMax || stop_.raised()) continue;
       Die(kExitWedged, absl::StrCat(service, " does not answer its own health check any more"));
     }
   }
 
-  absl::Notification stop_;
+  WakeSignal stop_;
   std::thread thread_;
 };
 

@@ -29,7 +29,7 @@ CachingTokenVerifier::CachingTokenVerifier(KeySource source, Clock& clock,
     : source_(std::move(source)), clock_(clock), revocations_(revocations) {}
 
 CachingTokenVerifier::~CachingTokenVerifier() {
-  stop_.Notify();
+  stop_.Raise();
   if (poller_.joinable()) poller_.join();
 }
 
@@ -79,7 +79,7 @@ void CachingTokenVerifier::StartPolling() {
   poller_ = std::thread([this] {
     do {
       Poll();
-    } while (!stop_.WaitForNotificationWithTimeout(kBetweenTries));
+    } while (!stop_.WaitFor(kBetweenTries));
   });
 }
 

@@ -12,9 +12,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
+#include "common/base/wake_signal.h"
 #include "common/jwt/jwt.h"
 #include "common/rpc/revocation_view.h"
 
@@ -87,7 +87,7 @@ class CachingTokenVerifier final : public TokenVerifier {
   // out for each of its requests (about 0.1 ms of a core). Emptied when full and when the keys
   // change.
   std::unordered_map<std::string, jwt::Claims> verified_ ABSL_GUARDED_BY(mutex_);
-  absl::Notification stop_;
+  WakeSignal stop_;
   std::thread poller_;
 };
 

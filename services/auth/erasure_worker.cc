@@ -80,19 +80,13 @@ ErasureWorker::~ErasureWorker() {
   thread_.join();
 }
 
-void ErasureWorker::Wake() {
-  const absl::MutexLock lock(&mutex_);
-  awake_ = true;
-}
-
 void ErasureWorker::Work() {
   while (!stopping_) {
     const absl::StatusOr<bool> worked = step_.Run();
     if (worked.ok() && *worked) continue;
     // With its database away it looks no more often than with nothing to do.
-    const absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(&awake_), kLookPause * Jitter());
-    awake_ = false;
+    awake_.WaitFor(kLookPause * Jitter());
+    awake_.Lower();
   }
 }
 

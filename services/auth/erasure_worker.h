@@ -6,9 +6,8 @@
 #include <thread>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
+#include "common/base/wake_signal.h"
 #include "services/auth/erasers.h"
 #include "services/auth/erasure_store.h"
 
@@ -45,14 +44,13 @@ class ErasureWorker {
 
   // Lets it look at once, since a user has been deleted; otherwise it looks every second or so.
   // Thread-safe.
-  void Wake() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Wake() { awake_.Raise(); }
 
  private:
   void Work();
 
   std::atomic<bool> stopping_ = false;
-  absl::Mutex mutex_;
-  bool awake_ ABSL_GUARDED_BY(mutex_) = false;
+  WakeSignal awake_;
   ErasureStep step_;
   std::thread thread_;
 };

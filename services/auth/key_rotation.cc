@@ -82,7 +82,7 @@ KeyRotation::KeyRotation(std::string ring_path, Vault& vault, CredentialStore& s
     : ring_path_(std::move(ring_path)), vault_(vault), store_(store), clock_(clock) {}
 
 KeyRotation::~KeyRotation() {
-  stop_.Notify();
+  stop_.Raise();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -103,7 +103,7 @@ void KeyRotation::Start() {
   thread_ = std::thread([this] {
     do {
       Round();
-    } while (!stop_.WaitForNotificationWithTimeout(kBetweenRounds));
+    } while (!stop_.WaitFor(kBetweenRounds));
   });
 }
 
@@ -173,7 +173,7 @@ void KeyRotation::ResealAllOf(std::uint32_t kek_id) {
     all.resealed += batch->resealed;
     all.last_id = batch->last_id;
     if (clock_.Now() - counted_at_ >= kBetweenCountsWhileSealing) ShowCounts();
-    if (stop_.WaitForNotificationWithTimeout(kPause)) return;
+    if (stop_.WaitFor(kPause)) return;
     // Sealing on with a primary key that the file no longer names would undo another process's
     // work.
     if (clock_.Now() - read_at_ >= kBetweenRounds) ReadRing();

@@ -7,9 +7,9 @@
 #include <thread>
 
 #include "absl/status/status.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
+#include "common/base/wake_signal.h"
 #include "services/auth/credential_store.h"
 #include "services/auth/vault.h"
 
@@ -72,7 +72,7 @@ class KeyRotation {
   absl::Time retry_at_ = absl::InfinitePast();
   // The keys of the ring that the metrics show.
   std::set<std::uint32_t> shown_;
-  absl::Notification stop_;
+  WakeSignal stop_;
   std::thread thread_;
 };
 

@@ -50,12 +50,12 @@ TokenKeyFile::TokenKeyFile(std::string path, AccessTokens& tokens, absl::Duratio
 }
 
 TokenKeyFile::~TokenKeyFile() {
-  stop_.Notify();
+  stop_.Raise();
   watcher_.join();
 }
 
 void TokenKeyFile::Watch() {
-  while (!stop_.WaitForNotificationWithTimeout(between_looks_)) Look();
+  while (!stop_.WaitFor(between_looks_)) Look();
 }
 
 void TokenKeyFile::Look() {

@@ -7,9 +7,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "common/base/secret.h"
+#include "common/base/wake_signal.h"
 #include "common/jwt/jwt.h"
 #include "services/auth/tokens.h"
 
@@ -50,7 +50,7 @@ class TokenKeyFile {
   Secret contents_;  // What was read last, good or bad.
   mutable absl::Mutex mutex_;
   std::string refusal_ ABSL_GUARDED_BY(mutex_);
-  absl::Notification stop_;
+  WakeSignal stop_;
   std::thread watcher_;
 };
 

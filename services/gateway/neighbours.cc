@@ -76,7 +76,7 @@ absl::Status Neighbours::AddService(const Route& route) {
 }
 
 Neighbours::~Neighbours() {
-  stop_.Notify();
+  stop_.Raise();
   if (watcher_.joinable()) watcher_.join();
 }
 
@@ -122,7 +122,7 @@ void Neighbours::Watch() {
   watcher_ = std::thread([this] {
     do {
       CheckAll();
-    } while (!stop_.WaitForNotificationWithTimeout(kBetweenChecks));
+    } while (!stop_.WaitFor(kBetweenChecks));
   });
 }
 

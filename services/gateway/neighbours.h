@@ -17,7 +17,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
+#include "common/base/wake_signal.h"
 #include "services/gateway/router.h"
 
 namespace playlog::gateway {
@@ -80,7 +80,7 @@ class Neighbours {
   std::vector<std::pair<std::string, grpc::GenericStub*>> sources_;
   mutable absl::Mutex mutex_;
   std::map<std::string, Health> health_ ABSL_GUARDED_BY(mutex_);
-  absl::Notification stop_;
+  WakeSignal stop_;
   std::thread watcher_;
 };
 

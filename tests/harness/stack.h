@@ -22,6 +22,8 @@ struct StackOptions {
   // Freed memory that AddressSanitizer keeps back to find its use. A test of memory's growth wants
   // little, since to such a test it looks like a leak.
   int quarantine_mib = 32;
+  // More of ASAN_OPTIONS, such as `name=value:name=value`.
+  std::string sanitizer_options = {};
   bool reflection = false;
   std::string log_level = "info";
   // Flags of both ingest services for their background fetches (common/ingest/sync_flags.h). There
