@@ -37,3 +37,18 @@ stage_binaries() {
   run_logged "$log" cmake --install "$checkout/build/$1" --prefix "$checkout/build/$1/stage" ||
     fail "cmake could not stage the binaries" "$log"
 }
+
+# copy_sources FOLDER: what git knows and what it would, with the times of change, so that only what is
+# new is compiled there; a folder `build` is left as it is.
+copy_sources() {
+  local file
+  mkdir -p "$1"
+  find "$1" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf -- {} +
+  (
+    cd "$checkout"
+    git ls-files --cached --others --exclude-standard -z |
+      while IFS= read -r -d '' file; do
+        if [[ -e $file ]]; then printf '%s\0' "$file"; fi
+      done | tar --null --files-from=- --create --file=-
+  ) | tar --extract --file=- --directory="$1"
+}

@@ -15,20 +15,11 @@ mutant_files() {
 # The files that patches change, as paths in the checkout.
 mutated_files() { sed -n 's|^+++ b/\([^[:space:]]*\).*|\1|p' "$@" | sort -u; }
 
-# copy_checkout FOLDER: what git knows and what it would, with the times of change, so that only what
-# is new is compiled. A run that was interrupted may have left objects of a mutant behind: whatever
-# patches change is compiled again, which the compiler's cache makes cheap.
+# copy_checkout FOLDER: the sources. A run that was interrupted may have left objects of a mutant
+# behind: whatever patches change is compiled again, which the compiler's cache makes cheap.
 copy_checkout() {
   local copy=$1 file
-  mkdir -p "$copy"
-  find "$copy" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf -- {} +
-  (
-    cd "$checkout"
-    git ls-files --cached --others --exclude-standard -z |
-      while IFS= read -r -d '' file; do
-        if [[ -e $file ]]; then printf '%s\0' "$file"; fi
-      done | tar --null --files-from=- --create --file=-
-  ) | tar --extract --file=- --directory="$copy"
+  copy_sources "$copy"
   while IFS= read -r file; do
     if [[ -e $copy/$file ]]; then touch "$copy/$file"; fi
   done < <(mutated_files "$checkout"/tests/mutants/*.mutant)
