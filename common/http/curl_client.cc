@@ -1,13 +1,18 @@
 #include "common/http/curl_client.h"
 
 #include <curl/curl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -131,6 +136,7 @@ Failure FailureFor(CURLcode code) {
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CRL_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
     case CURLE_SSL_SHUTDOWN_FAILED:
@@ -208,6 +214,7 @@ void CurlClient::Handle::SetSafety(const CurlOptions& options, bool tls) {
   curl_easy_setopt(curl_, CURLOPT_SSL_VERIFYHOST, 2L);
   curl_easy_setopt(curl_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   if (!options.ca_file.empty()) curl_easy_setopt(curl_, CURLOPT_CAINFO, options.ca_file.c_str());
+  if (!options.crl_file.empty()) curl_easy_setopt(curl_, CURLOPT_CRLFILE, options.crl_file.c_str());
   // A resolver that hangs must not hold the caller beyond its deadline.
   curl_easy_setopt(curl_, CURLOPT_QUICK_EXIT, 1L);
   curl_easy_setopt(curl_, CURLOPT_USERAGENT, options.user_agent.c_str());
@@ -320,6 +327,17 @@ void CurlClient::GiveBack(std::unique_ptr<Handle> handle) {
   if (static_cast<int>(idle_.size()) < options_.max_idle_handles) {
     idle_.push_back(std::move(handle));
   }
+}
+
+absl::Status CheckCrlFile(const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),
+                                                             std::fclose);
+  if (file == nullptr) return absl::FailedPreconditionError("cannot be read");
+  const std::unique_ptr<X509_CRL, decltype(&X509_CRL_free)> first(
+      PEM_read_X509_CRL(file.get(), nullptr, nullptr, nullptr), X509_CRL_free);
+  ERR_clear_error();
+  if (first != nullptr) return absl::OkStatus();
+  return absl::FailedPreconditionError("has no list of revoked certificates in PEM");
 }
 
 }  // namespace playlog::http

@@ -24,6 +24,10 @@ struct CurlOptions {
   int max_idle_handles = 16;  // Each keeps at most one idle connection.
   std::string user_agent = "Playlog/0.1";
   std::string ca_file = {};  // Trusted roots; empty means the system's.
+  // Lists of revoked certificates in PEM. Each authority of a server's chain must have a list there
+  // that is not out of date, or the server is not talked to. Empty: nobody asks. Read anew for each
+  // connection.
+  std::string crl_file = {};
 };
 
 // A Client over libcurl that keeps its connections. https is verified (peer and host name, TLS 1.2
@@ -51,6 +55,10 @@ class CurlClient final : public Client {
   // A stack: the handle that was used last has the warmest connection.
   std::vector<std::unique_ptr<Handle>> idle_ ABSL_GUARDED_BY(mutex_);
 };
+
+// Says in one line what is wrong with a file of lists of revoked certificates: it cannot be read,
+// or there is no list in it. A client that was given such a file would talk to no server.
+absl::Status CheckCrlFile(const std::string& path);
 
 }  // namespace playlog::http
 

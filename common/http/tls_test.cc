@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/synchronization/mutex.h"
 #include "common/http/curl_client.h"
@@ -66,6 +67,32 @@ Identity MakeIdentity(const std::string& name, const Wanted& wanted, const Ident
   return made;
 }
 
+// What an authority's list of revoked certificates says.
+struct Revoked {
+  std::vector<const Identity*> identities;
+  long next_update_s = 3600;  // From now; in the past: the list is out of date.
+};
+
+// Writes the list of an authority as PEM to the end of a file.
+void AppendRevocations(const std::string& path, const Identity& authority, const Revoked& revoked) {
+  const std::unique_ptr<X509_CRL, decltype(&X509_CRL_free)> list(X509_CRL_new(), X509_CRL_free);
+  const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> time(ASN1_TIME_new(), ASN1_TIME_free);
+  X509_CRL_set_version(list.get(), 1);
+  X509_CRL_set_issuer_name(list.get(), X509_get_subject_name(authority.certificate.get()));
+  X509_CRL_set1_lastUpdate(list.get(), X509_gmtime_adj(time.get(), -7200));
+  for (const Identity* const identity : revoked.identities) {
+    X509_REVOKED* const entry = X509_REVOKED_new();
+    X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(identity->certificate.get()));
+    X509_REVOKED_set_revocationDate(entry, time.get());
+    X509_CRL_add0_revoked(list.get(), entry);
+  }
+  X509_CRL_set1_nextUpdate(list.get(), X509_gmtime_adj(time.get(), revoked.next_update_s));
+  X509_CRL_sign(list.get(), authority.key.get(), EVP_sha256());
+  std::FILE* const file = std::fopen(path.c_str(), "a");
+  PEM_write_X509_CRL(file, list.get());
+  std::fclose(file);
+}
+
 // An HTTPS server that keeps what clients send it, decrypted.
 class TlsServer {
  public:
@@ -117,7 +144,10 @@ class TlsTest : public ::testing::Test {
     std::fclose(file);
   }
   absl::StatusOr<Response> Ask(TlsServer& server) {
-    CurlClient client({.ca_file = ca_file_});
+    CurlClient client({.ca_file = ca_file_, .crl_file = crl_file_});
+    return AskWith(client, server);
+  }
+  static absl::StatusOr<Response> AskWith(CurlClient& client, TlsServer& server) {
     Request request{.url = server.Url(), .headers = {{"Authorization", "Bearer secret"}}};
     request.deadline = absl::Now() + absl::Seconds(5);
     return client.Get(request);
@@ -133,6 +163,7 @@ class TlsTest : public ::testing::Test {
   const playlog::testing::TemporaryDirectory directory_;
   const Identity authority_ = MakeIdentity("authority", {}, nullptr);
   std::string ca_file_;
+  std::string crl_file_;  // "": none.
 };
 
 TEST_F(TlsTest, TalksToAServerOfATrustedAuthority) {
@@ -166,6 +197,50 @@ TEST_F(TlsTest, SendsNothingOverOldVersions) {
   const Identity good = MakeIdentity("good", {"IP:127.0.0.1"}, &authority_);
   ExpectRefused(good, TLS1_VERSION);
   ExpectRefused(good, TLS1_1_VERSION);
+}
+
+TEST_F(TlsTest, SendsNothingToARevokedServer) {
+  crl_file_ = directory_.path() + "/crl.pem";
+  const Identity good = MakeIdentity("good", {"IP:127.0.0.1"}, &authority_);
+  const Identity stolen = MakeIdentity("stolen", {"IP:127.0.0.1"}, &authority_);
+  AppendRevocations(crl_file_, authority_, {.identities = {&stolen}});
+  EXPECT_THAT(CheckCrlFile(crl_file_), IsOk());
+  ExpectRefused(stolen);
+  TlsServer server(good, TLS1_3_VERSION);
+  EXPECT_THAT(Ask(server), IsOk());
+  EXPECT_THAT(server.received(), HasSubstr("Authorization: Bearer secret"));
+}
+
+TEST_F(TlsTest, SendsNothingWhereItCannotKnowWhatIsRevoked) {
+  crl_file_ = directory_.path() + "/crl.pem";
+  const Identity good = MakeIdentity("good", {"IP:127.0.0.1"}, &authority_);
+  const Identity other = MakeIdentity("other authority", {}, nullptr);
+  AppendRevocations(crl_file_, other, {});
+  ExpectRefused(good);
+  crl_file_ = directory_.path() + "/old.pem";
+  AppendRevocations(crl_file_, authority_, {.identities = {}, .next_update_s = -3600});
+  ExpectRefused(good);
+  crl_file_ = directory_.path() + "/none.pem";
+  ExpectRefused(good);
+}
+
+TEST_F(TlsTest, ANewListIsTakenUpByTheNextConnection) {
+  crl_file_ = directory_.path() + "/crl.pem";
+  const Identity stolen = MakeIdentity("stolen", {"IP:127.0.0.1"}, &authority_);
+  AppendRevocations(crl_file_, authority_, {});
+  CurlClient client({.ca_file = ca_file_, .crl_file = crl_file_});
+  TlsServer server(stolen, TLS1_3_VERSION);
+  EXPECT_THAT(AskWith(client, server), IsOk());
+  const std::string before = server.received();
+  std::remove(crl_file_.c_str());
+  AppendRevocations(crl_file_, authority_, {.identities = {&stolen}});
+  EXPECT_EQ(FailureOf(AskWith(client, server).status()), Failure::kTls);
+  EXPECT_EQ(server.received(), before);
+}
+
+TEST_F(TlsTest, AFileWithoutAListIsNoListOfRevocations) {
+  EXPECT_THAT(CheckCrlFile(directory_.path() + "/none.pem"), Not(IsOk()));
+  EXPECT_THAT(CheckCrlFile(ca_file_), Not(IsOk()));
 }
 
 TEST_F(TlsTest, SendsNothingToAServerThatSpeaksNoTls) {

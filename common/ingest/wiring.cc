@@ -44,6 +44,9 @@ ABSL_FLAG(std::string, song_store_address, "",
 ABSL_FLAG(std::string, budgets, "",
           "How many calls the source's API takes within any span of some seconds, in place of what "
           "is known of it: calls/seconds, separated by commas.");
+ABSL_FLAG(std::string, upstream_crl_file, "",
+          "A file with lists of revoked certificates in PEM, one of each authority in the chain of "
+          "the source's API; empty for none.");
 
 namespace playlog::ingest {
 namespace {
@@ -57,6 +60,18 @@ std::optional<std::vector<CallLimit>> ReadLimits(rpc::Process& process) {
   process.Require(
       absl::FailedPreconditionError(absl::StrCat("--budgets ", limits.status().message())));
   return std::nullopt;
+}
+
+http::CurlOptions ReadCurlOptions(rpc::Process& process) {
+  http::CurlOptions options;
+  options.crl_file = absl::GetFlag(FLAGS_upstream_crl_file);
+  if (options.crl_file.empty()) return options;
+  const absl::Status good = http::CheckCrlFile(options.crl_file);
+  if (!good.ok()) {
+    process.Require(absl::FailedPreconditionError(
+        absl::StrCat("the file of --upstream_crl_file ", good.message())));
+  }
+  return options;
 }
 
 // How long a user's own fetch waits for its coverage to be noted.
@@ -99,6 +114,7 @@ std::unique_ptr<db::Pool> OpenPool(rpc::Process& process) {
 struct Wiring::Parts {
   Parts(rpc::Process& process, songs::v1::Source source)
       : limits(ReadLimits(process)),
+        http_client(ReadCurlOptions(process)),
         sync(process.Require(ReadSyncFlags())),
         pool(OpenPool(process)),
         store(*pool),
@@ -116,6 +132,7 @@ struct Wiring::Parts {
         dispatcher({.workers = 8, .queue = 32}, process.token_verifier()) {}
 
   const std::optional<std::vector<CallLimit>> limits;
+  http::CurlClient http_client;
   const SyncFlags sync;
   const std::unique_ptr<db::Pool> pool;
   PostgresStore store;
@@ -127,7 +144,6 @@ struct Wiring::Parts {
   const std::unique_ptr<KeyVault> vault;
   const std::unique_ptr<PlaySink> sink;
   KeyNotes key_notes;
-  http::CurlClient http_client;
   rpc::Dispatcher fetch_dispatcher;
   rpc::Dispatcher dispatcher;
   Source* engine_source = nullptr;  // Once there is an engine.

@@ -53,7 +53,10 @@ write_rpc_service() {
 
 write_services() {
   local spotify=$SPOTIFY_API_URL accounts=$SPOTIFY_ACCOUNTS_URL lastfm=$LASTFM_API_URL standins
-  local registration=()
+  local registration=() revocations=()
+  if [[ -n $PLAYLOG_UPSTREAM_CRL_FILE ]]; then
+    revocations=(--upstream_crl_file="$PLAYLOG_UPSTREAM_CRL_FILE")
+  fi
   if [[ -n $SPOTIFY_CLIENT_ID ]]; then
     registration=(--spotify_client_id="$SPOTIFY_CLIENT_ID" --public_url="$PLAYLOG_PUBLIC_URL"
       --spotify_client_secret_file="$home/secrets/spotify_ingest/client_secret")
@@ -78,10 +81,10 @@ write_services() {
   write_rpc_service spotify_ingest --auth_address="$(socket_of auth)" \
     --song_store_address="$(socket_of song_store)" \
     --spotify_api_url="$spotify" --spotify_accounts_url="$accounts" \
-    --budgets="$SPOTIFY_BUDGETS" "${registration[@]}"
+    --budgets="$SPOTIFY_BUDGETS" "${registration[@]}" "${revocations[@]}"
   write_rpc_service lastfm_ingest --auth_address="$(socket_of auth)" \
     --song_store_address="$(socket_of song_store)" --lastfm_api_url="$lastfm" \
-    --budgets="$LASTFM_BUDGETS"
+    --budgets="$LASTFM_BUDGETS" "${revocations[@]}"
   write_playlog_service gateway --http_address="127.0.0.1:$PLAYLOG_HTTP_PORT" \
     --port_file="$home/run/gateway.port" --public_url="$PLAYLOG_PUBLIC_URL" \
     --neighbours="$(neighbours_of_gateway)"

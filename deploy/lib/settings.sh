@@ -18,11 +18,20 @@ read_settings() {
   SPOTIFY_CLIENT_ID=${SPOTIFY_CLIENT_ID:-}
   SPOTIFY_BUDGETS=${SPOTIFY_BUDGETS:-}
   LASTFM_BUDGETS=${LASTFM_BUDGETS:-}
+  PLAYLOG_UPSTREAM_CRL_FILE=${PLAYLOG_UPSTREAM_CRL_FILE:-}
   # Kept in this shell alone; the programs that it starts find them in no environment.
   database_url=${PLAYLOG_DATABASE_URL:-}
   spotify_client_secret=${SPOTIFY_CLIENT_SECRET:-}
   unset PLAYLOG_DATABASE_URL SPOTIFY_CLIENT_SECRET
   check_spotify_client
+  check_crl_file
+}
+
+# The services check what is in it.
+check_crl_file() {
+  if [[ -n $PLAYLOG_UPSTREAM_CRL_FILE && $PLAYLOG_UPSTREAM_CRL_FILE != /* ]]; then
+    fail "PLAYLOG_UPSTREAM_CRL_FILE='$PLAYLOG_UPSTREAM_CRL_FILE' does not begin with a slash"
+  fi
 }
 
 check_spotify_client() {

@@ -232,6 +232,14 @@ TEST_F(ConfigurationTest, AnUpstreamWithoutTlsStopsTheStart) {
   }
 }
 
+TEST_F(ConfigurationTest, AFileWithoutAListOfRevocationsStopsTheStart) {
+  const std::string option = "--upstream_crl_file=";
+  for (const char* service : {"spotify_ingest", "lastfm_ingest"}) {
+    ExpectRefused(service, {option + PathOf("nothing")}, "--upstream_crl_file cannot be read");
+    ExpectRefused(service, {option + NewFile("no list")}, "has no list of revoked certificates");
+  }
+}
+
 TEST_F(ConfigurationTest, ABudgetThatSaysNothingStopsTheStart) {
   for (const std::string budgets : {"5", "5/0", "100 an hour", "5/1,"}) {
     ExpectRefused("spotify_ingest", {"--budgets=" + budgets}, "--budgets must be calls/seconds");
