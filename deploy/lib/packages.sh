@@ -32,6 +32,20 @@ without_debians_cluster() {
   return "$code"
 }
 
+# Packages with a daemon start it when they arrive. Playlog starts what it needs by itself, and the
+# tests do; nothing else shall listen for it. A policy that the machine has of its own stays.
+without_daemons() {
+  local policy=/usr/sbin/policy-rc.d code=0
+  if [[ -e $policy ]]; then
+    "$@"
+    return
+  fi
+  printf '#!/bin/sh\nexit 101\n' | as_root install -m 0755 /dev/stdin "$policy"
+  "$@" || code=$?
+  as_root rm -f "$policy"
+  return "$code"
+}
+
 install_with_fresh_lists() {
   if ! have_package_lists; then apt_get update || return; fi
   if apt_get install --no-install-recommends "$@"; then return 0; fi
@@ -44,7 +58,7 @@ install_all() {
   if [[ " $* " == *" postgresql-15 "* && ! -e /etc/postgresql-common/createcluster.conf ]]; then
     install_with_fresh_lists postgresql-common || return
   fi
-  without_debians_cluster install_with_fresh_lists "$@"
+  without_daemons without_debians_cluster install_with_fresh_lists "$@"
 }
 
 require_rights_for_packages() {

@@ -293,9 +293,10 @@ void Stack::StartProcess(const std::string& name, std::vector<std::string> words
       Command{name, std::move(words), VariablesOf(options_), directory()});
 }
 
-void Stack::StartReplica(const std::string& service) {
+void Stack::StartReplica(const std::string& service, const std::vector<std::string>& wrapper) {
   const std::string name = service + "_2";
-  std::vector<std::string> words = WordsFor(service);
+  std::vector<std::string> words = wrapper;
+  for (std::string& word : WordsFor(service)) words.push_back(std::move(word));
   if (service == "gateway") {
     const std::string port_file = absl::StrCat(directory(), "/", name, ".port");
     std::filesystem::remove(port_file);

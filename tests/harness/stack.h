@@ -85,8 +85,9 @@ class Stack {
   void Restart(const std::string& service);
   // Starts a second process of a service with the same schema and certificates, which is known as
   // `<service>_2`: by its socket alone, since no neighbour is told about it. It has to be waited
-  // for. One of the gateway has a port of its own.
-  void StartReplica(const std::string& service);
+  // for. One of the gateway has a port of its own. `wrapper` is a program, with arguments, that
+  // runs the process and ends as it does, such as strace.
+  void StartReplica(const std::string& service, const std::vector<std::string>& wrapper = {});
   // The port of a replica of the gateway.
   int replica_http_port() const { return replica_http_port_; }
   // Forgets a process that has ended and is not needed any more.
