@@ -1,7 +1,8 @@
 // Promises R13, R14 and R15: a rolling restart is invisible, a neighbour that comes back is used
-// again at once, and the order in which things start does not matter.
+// again at once, and the order in which things start does not matter. And TH32: while auth stays
+// away the door shuts.
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/rpc/revocation_view.h"
 #include "common/rpc/server.h"
 #include "common/testing/temporary_directory.h"
 #include "tests/faults/experiment.h"
@@ -26,12 +28,17 @@ namespace {
 using harness::Await;
 using harness::Stack;
 using harness::User;
+using ::testing::AnyOf;
 
 constexpr char kGateway[] = "gateway";
 constexpr char kPostgres[] = "PostgreSQL";
 constexpr absl::Duration kLeavesWithin = absl::Seconds(10);
 constexpr absl::Duration kUsedAgain = absl::Seconds(5);
 constexpr absl::Duration kReadyAfterTheLast = absl::Seconds(10);
+constexpr absl::Duration kViewAgeMax = rpc::RevocationView::kAgeMax;
+// One round of the questions that find out.
+constexpr absl::Duration kRound = absl::Seconds(2);
+constexpr absl::Duration kStaysClosed = absl::Seconds(5);
 
 // Each service behind a proxy that sends a connection to whichever of its two replicas takes it, as
 // a load balancer does.
@@ -215,6 +222,47 @@ TEST_F(RestartTest, R14ANeighbourThatComesBackIsUsedAgainSoon) {
       EXPECT_LE(took, kUsedAgain);
       ASSERT_TRUE(stack().AwaitReady(kBackTime));
     }
+  }
+}
+
+// Nobody learns of log-outs any more: what is known of them is trusted for a minute.
+TEST_F(RestartTest, TH32WithoutAuthNobodyIsLetInForLongerThanAMinute) {
+  Experiment experiment("TH32 auth away", {.slice = 1, .gate = 2});
+  const User user = api().NewUser();
+  const User gone = api().NewUser();
+  for (int run = 0; run < experiment.runs(); ++run) {
+    ASSERT_TRUE(Await(kBackTime, [&] { return api().StoredSongs(user).status == 200; }));
+    if (run == 0) {
+      ASSERT_EQ(api().Post("/users/logout/", "{}", gone.access).status, 204);
+    }
+    ASSERT_TRUE(Await(kBackTime, [&] { return api().StoredSongs(gone).status == 401; }));
+    EXPECT_EQ(stack().End("auth", SIGKILL), -SIGKILL);
+    const absl::Time left = absl::Now();
+    absl::Time closed = absl::InfiniteFuture();
+    // Goes on for a while after the door is shut, so that it would be seen to open again.
+    while (absl::Now() < std::min(closed + kStaysClosed, left + 2 * kViewAgeMax)) {
+      const absl::Time asked = absl::Now();
+      const int status = api().StoredSongs(user).status;
+      EXPECT_THAT(status, AnyOf(200, 503));
+      if (status == 503) closed = std::min(closed, asked);
+      if (status == 200) {
+        EXPECT_LE(asked - left, kViewAgeMax);
+        EXPECT_LT(asked, closed) << "it was shut, and is open again";
+      }
+      EXPECT_THAT(api().StoredSongs(gone).status, AnyOf(401, 503));
+      EXPECT_THAT(api().Get("/music/get-stored-songs/", "no.good.token").status, AnyOf(401, 503));
+      absl::SleepFor(absl::Milliseconds(100));
+    }
+    ASSERT_NE(closed, absl::InfiniteFuture()) << "the door stays open";
+    experiment.CountFault();
+    experiment.Measure(closed - left, kViewAgeMax + kRound);
+    stack().Restart("auth");
+    ASSERT_NO_FATAL_FAILURE(AwaitWell("auth", "auth"));
+    const absl::Time back = absl::Now();
+    EXPECT_TRUE(Await(kBackTime, [&] { return api().StoredSongs(user).status == 200; }));
+    experiment.Measure(absl::Now() - back, kUsedAgain);
+    EXPECT_EQ(api().StoredSongs(gone).status, 401);
+    ASSERT_TRUE(stack().AwaitReady(kBackTime));
   }
 }
 
