@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 
 namespace playlog {
 namespace {
@@ -17,6 +18,24 @@ std::size_t ReadCodePoint(std::string_view bytes, std::size_t offset,
   const utf8proc_ssize_t length = utf8proc_iterate(data, size, code_point);
   return length > 0 ? static_cast<std::size_t>(length) : 0;
 }
+
+// How many bytes of ASCII a text begins with. Most texts are nothing else, so it looks at eight at
+// a time.
+std::size_t CountAscii(std::string_view bytes) {
+  constexpr std::uint64_t kHighBits = 0x8080'8080'8080'8080;
+  std::size_t count = 0;
+  std::uint64_t eight = 0;
+  while (bytes.size() - count >= sizeof(eight)) {
+    std::memcpy(&eight, bytes.data() + count, sizeof(eight));
+    if ((eight & kHighBits) != 0) break;
+    count += sizeof(eight);
+  }
+  while (count < bytes.size() && static_cast<unsigned char>(bytes[count]) < 0x80) ++count;
+  return count;
+}
+
+// Whether a text that begins or ends with this byte has no white space there.
+bool IsPrintableEnd(char byte) { return byte > ' ' && byte < 0x7F; }
 
 bool IsWhitespace(utf8proc_int32_t code_point) {
   if (code_point == ' ' || (code_point >= 0x09 && code_point <= 0x0D) || code_point == 0x85) {
@@ -44,10 +63,8 @@ constexpr std::array<std::int8_t, 256> kBase64UrlValues = MakeBase64UrlValues();
 
 bool IsValidUtf8(std::string_view bytes) {
   for (std::size_t offset = 0; offset < bytes.size();) {
-    if (static_cast<unsigned char>(bytes[offset]) < 0x80) {
-      ++offset;
-      continue;
-    }
+    offset += CountAscii(bytes.substr(offset));
+    if (offset == bytes.size()) return true;
     utf8proc_int32_t code_point = 0;
     const std::size_t length = ReadCodePoint(bytes, offset, &code_point);
     if (length == 0) return false;
@@ -65,9 +82,7 @@ std::size_t CountCodePoints(std::string_view utf8) {
 }
 
 std::optional<std::string> NormalizeNfc(std::string_view utf8) {
-  bool ascii = true;
-  for (const char byte : utf8) ascii = ascii && static_cast<unsigned char>(byte) < 0x80;
-  if (ascii) return std::string(utf8);
+  if (CountAscii(utf8) == utf8.size()) return std::string(utf8);
   utf8proc_uint8_t* composed = nullptr;
   const utf8proc_ssize_t length =
       utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(utf8.data()),
@@ -80,6 +95,7 @@ std::optional<std::string> NormalizeNfc(std::string_view utf8) {
 }
 
 std::string_view TrimWhitespace(std::string_view utf8) {
+  if (!utf8.empty() && IsPrintableEnd(utf8.front()) && IsPrintableEnd(utf8.back())) return utf8;
   std::size_t begin = utf8.size();
   std::size_t end = 0;
   for (std::size_t offset = 0; offset < utf8.size();) {

@@ -39,6 +39,13 @@ void Array::Add(std::string_view text) {
   Separate();
   // Always in quotes: without them an empty text, a text `NULL` and white space would be misread.
   literal_.push_back('"');
+  // Next to no text has a special character, and to look for each alone is by far faster than
+  // find_first_of.
+  if (text.find('"') == std::string_view::npos && text.find('\\') == std::string_view::npos) {
+    literal_.append(text);
+    literal_.push_back('"');
+    return;
+  }
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t special = text.find_first_of("\"\\", begin);
     literal_.append(text, begin, special - begin);
@@ -50,7 +57,11 @@ void Array::Add(std::string_view text) {
   literal_.push_back('"');
 }
 
-void Array::Add(Bytes bytes) { Add(std::string_view(ToHex(bytes.value))); }
+void Array::Add(Bytes bytes) {
+  Separate();
+  // The backslash of a bytea's form is a special character of an array's.
+  absl::StrAppend(&literal_, "\"\\\\x", absl::BytesToHexString(ToAbsl(bytes.value)), "\"");
+}
 
 void Array::Add(absl::Time time) {
   valid_ = valid_ && IsStorableTime(time);

@@ -1,5 +1,7 @@
 #include "common/db/pool.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -201,7 +203,11 @@ Failure Pool::TryOnce(absl::Time deadline, bool autocommit, Work work) {
   Failure failure;
   bool broken = true;
   {
-    Watchdog::Watch watch(watchdog_, connection.socket(), deadline);
+    // A server that hangs without dying heeds no time limit of its own and none of libpq's; only
+    // the end of the socket wakes the thread that waits on it. The watch dies before the socket is
+    // closed, since the number of a closed socket soon belongs to another.
+    Watchdog::Watch watch(
+        watchdog_, [socket = connection.socket()] { shutdown(socket, SHUT_RDWR); }, deadline);
     std::string_view statement = "begin";
     try {
       std::unique_ptr<pqxx::transaction_base> transaction;

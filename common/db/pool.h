@@ -16,10 +16,10 @@
 #include "absl/time/time.h"
 #include "common/base/secret.h"
 #include "common/base/wake_signal.h"
+#include "common/base/watchdog.h"
 #include "common/db/param.h"
 #include "common/db/rows.h"
 #include "common/db/statement.h"
-#include "common/db/watchdog.h"
 
 namespace playlog::db {
 

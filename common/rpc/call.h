@@ -50,6 +50,9 @@ class Stream {
   // each Next. The wait holds no worker. A stream that asks for one has not ended: that Next
   // returned false only means that there is no part yet.
   virtual absl::Duration PauseBeforeNext() const { return absl::ZeroDuration(); }
+  // Whether the part that Next has just filled in is known to be the last. It then leaves together
+  // with the end of the stream, and Next is not called again.
+  virtual bool WasLast() const { return false; }
 };
 
 }  // namespace playlog::rpc

@@ -1,7 +1,6 @@
 #ifndef PLAYLOG_COMMON_RPC_DISPATCHER_H_
 #define PLAYLOG_COMMON_RPC_DISPATCHER_H_
 
-#include <grpcpp/alarm.h>
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
@@ -12,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/watchdog.h"
 #include "common/rpc/call.h"
 #include "common/rpc/client.h"
 #include "common/rpc/limits.h"
@@ -85,6 +85,8 @@ class Dispatcher {
   TokenVerifier& verifier_;
   std::atomic<int> streams_ = 0;
   StreamPauses pauses_;
+  // Cuts the streams whose readers stall.
+  Watchdog stalls_;
   // Last, so that its threads end before anything that they use.
   WorkerPool workers_;
 };
@@ -128,8 +130,10 @@ template <class Part>
 class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
  public:
   StreamReactor(Dispatcher& dispatcher, grpc::CallbackServerContext* context, Entry entry)
-      : dispatcher_(dispatcher), entry_(std::move(entry)), stall_(std::make_shared<Stall>()) {
-    stall_->context = context;
+      : dispatcher_(dispatcher),
+        entry_(std::move(entry)),
+        stall_(
+            dispatcher.stalls_, [context] { context->TryCancel(); }, absl::InfiniteFuture()) {
     entry_.call.cancelled = [this] { return cancelled_.load(); };
   }
 
@@ -150,8 +154,10 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
     });
     const bool has_ended = !is_there && pause_ <= absl::ZeroDuration();
     if (!status.ok() || has_ended) return End(status);
-    if (is_there) return Write();
-    GoOn();
+    if (!is_there) return GoOn();
+    stall_.Move(absl::Now() + kStreamStallMax);
+    if (!stream_->WasLast()) return this->StartWrite(&part_);
+    this->StartWriteAndFinish(&part_, grpc::WriteOptions(), dispatcher_.Leave(entry_, status));
   }
 
   void Begin(std::unique_ptr<Stream<Part>> stream) {
@@ -162,7 +168,7 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
   void End(const absl::Status& status) { this->Finish(dispatcher_.Leave(entry_, status)); }
 
   void OnWriteDone(bool ok) override {
-    alarm_->Cancel();
+    stall_.Move(absl::InfiniteFuture());
     if (!ok) return End(ReaderHasGone());
     GoOn();
   }
@@ -171,36 +177,12 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
     dispatcher_.pauses_.End(cancelled_);
   }
   void OnDone() override {
-    stall_->Forget();
     --dispatcher_.streams_;
     delete this;
   }
 
  private:
-  // The alarm may fire while the call ends, so it holds no pointer to the reactor itself.
-  struct Stall {
-    void Cut() {
-      const absl::MutexLock lock(&mutex);
-      if (context != nullptr) context->TryCancel();
-    }
-    void Forget() {
-      const absl::MutexLock lock(&mutex);
-      context = nullptr;
-    }
-    absl::Mutex mutex;
-    grpc::CallbackServerContext* context ABSL_GUARDED_BY(mutex) = nullptr;
-  };
-
   static absl::Status ReaderHasGone() { return absl::CancelledError("the reader has gone"); }
-
-  void Write() {
-    alarm_ = std::make_unique<grpc::Alarm>();
-    alarm_->Set(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(kStreamStallMax),
-                [stall = stall_](bool fired) {
-                  if (fired) stall->Cut();
-                });
-    this->StartWrite(&part_);
-  }
 
   // Calls for the next part, once the pause that the stream asked for is over.
   void GoOn() {
@@ -223,8 +205,7 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
   Entry entry_;
   std::atomic<bool> cancelled_{false};
   std::unique_ptr<Stream<Part>> stream_;
-  std::unique_ptr<grpc::Alarm> alarm_;
-  std::shared_ptr<Stall> stall_;
+  Watchdog::Watch stall_;
   Part part_;
   absl::Duration pause_;
 };

@@ -50,6 +50,20 @@ class Countdown final : public Stream<GetStoredSongsResponse> {
   int left_;
 };
 
+// Has one part, and knows that there is no other.
+class OnePart final : public Stream<GetStoredSongsResponse> {
+ public:
+  absl::StatusOr<bool> Next(GetStoredSongsResponse& part) override {
+    EXPECT_EQ(++asked_, 1);
+    part.add_results()->set_id(1);
+    return true;
+  }
+  bool WasLast() const override { return true; }
+
+ private:
+  int asked_ = 0;
+};
+
 // Does what its steps say, each the result of one Next and the pause after it.
 class Steps final : public Stream<GetStoredSongsResponse> {
  public:
@@ -95,6 +109,7 @@ class FakeService final : public songs::v1::SongStoreService::CallbackService {
         [this](Call& call, const GetStoredSongsRequest& r)
             -> absl::StatusOr<std::unique_ptr<Stream<GetStoredSongsResponse>>> {
           last_user = call.user_id;
+          if (knows_its_end) return std::make_unique<OnePart>();
           if (steps.empty()) return std::make_unique<Countdown>(r.limit());
           ++open_streams;
           return std::make_unique<Steps>(steps, [this] { --open_streams; });
@@ -103,6 +118,7 @@ class FakeService final : public songs::v1::SongStoreService::CallbackService {
 
   Erase erase = [](Call&, const EraseSongsRequest&) { return EraseSongsResponse(); };
   std::atomic<std::int64_t> last_user = 0;
+  bool knows_its_end = false;
   std::vector<Steps::Step> steps;  // Of every stream, if there are any.
   std::atomic<int> open_streams = 0;
 
@@ -375,6 +391,12 @@ TEST_F(DispatcherTest, TellsTheHealthOfOneServiceBesideThatOfTheWholeServer) {
   EXPECT_THAT(CheckHealth(channel, patience), IsOk());
   server_->SetServing("a.b.Service", true);
   EXPECT_THAT(IsServing(channel, "a.b.Service", patience), playlog::testing::IsOkAndHolds(true));
+}
+
+TEST_F(DispatcherTest, SendsAPartThatIsKnownToBeTheLastWithTheEndOfTheStream) {
+  service_.knows_its_end = true;
+  EXPECT_THAT(ReadAs("Bearer user-1", 1), playlog::testing::IsOkAndHolds(1));
+  EXPECT_THAT(ReadAs("Bearer user-1", 1), playlog::testing::IsOkAndHolds(1));
 }
 
 }  // namespace

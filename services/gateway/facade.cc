@@ -25,7 +25,8 @@ Facade::Facade(const Router& router, Identity& identity, const Neighbours& neigh
       identity_(identity),
       neighbours_(neighbours),
       openapi_(std::move(options.openapi)),
-      secure_cookies_(options.secure_cookies) {}
+      secure_cookies_(options.secure_cookies),
+      revisioned_(options.kept_answers_bytes_max) {}
 
 void Facade::Handle(HttpRequest request, std::shared_ptr<HttpExchange> exchange) {
   const Routing routing = router_.Find(request.method, request.path);
@@ -45,20 +46,26 @@ void Facade::Handle(HttpRequest request, std::shared_ptr<HttpExchange> exchange)
 absl::Status Facade::Call(const Routing& routing, const HttpRequest& request,
                           const std::shared_ptr<HttpExchange>& exchange) {
   const Route& route = *routing.route;
-  PLAYLOG_ASSIGN_OR_RETURN(std::string token, identity_.Admit(route, request));
+  PLAYLOG_ASSIGN_OR_RETURN(Admitted caller, identity_.Admit(route, request));
   PLAYLOG_ASSIGN_OR_RETURN(
-      const std::unique_ptr<google::protobuf::Message> message,
+      std::unique_ptr<google::protobuf::Message> message,
       BindRequest(route, routing.path_values, request.query, request.body, request.headers));
   const auto stubs = neighbours_.StubsOf(route, *message);
   if (!stubs.ok()) return ForClientOf(route, stubs.status());
   const RpcRequest call{.route = route,
                         .message = *message,
-                        .token = std::move(token),
+                        .token = std::move(caller.token),
                         .request_id = request.request_id,
                         .client_address = request.peer_address,
                         .is_head = routing.is_head,
                         .secure_cookies = secure_cookies_};
-  AnswerByRpc(*stubs, call, exchange);
+  if (route.revisioned) {
+    auto revisioned = std::make_shared<RevisionedRequest>(
+        RevisionedRequest{std::move(message), call, caller.user_id, request.headers});
+    revisioned_.Answer(*stubs->front(), std::move(revisioned), exchange);
+  } else {
+    AnswerByRpc(*stubs, call, exchange);
+  }
   return absl::OkStatus();
 }
 

@@ -1,12 +1,14 @@
 #ifndef PLAYLOG_SERVICES_GATEWAY_FACADE_H_
 #define PLAYLOG_SERVICES_GATEWAY_FACADE_H_
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
 #include "services/gateway/http_exchange.h"
 #include "services/gateway/identity.h"
 #include "services/gateway/neighbours.h"
+#include "services/gateway/revisioned_answers.h"
 #include "services/gateway/router.h"
 
 namespace playlog::gateway {
@@ -21,6 +23,8 @@ struct FacadeOptions {
   std::string openapi;
   // Browsers reach the gateway by https alone, and send its cookies over nothing else.
   bool secure_cookies = false;
+  // What answers that are kept may take (answer_cache.h).
+  std::size_t kept_answers_bytes_max = 0;
 };
 
 // Turns HTTP requests into RPCs: route, identity, request message, call. It knows no RPC by name.
@@ -45,6 +49,7 @@ class Facade final : public HttpHandler {
   const Neighbours& neighbours_;
   const std::string openapi_;
   const bool secure_cookies_;
+  RevisionedAnswers revisioned_;
 };
 
 }  // namespace playlog::gateway

@@ -1,6 +1,7 @@
 #include "services/gateway/identity.h"
 
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "common/base/error.h"
@@ -32,15 +33,15 @@ absl::StatusOr<std::string> BearerToken(const HttpRequest& request) {
   return token;
 }
 
-absl::StatusOr<std::string> Identity::Admit(const Route& route, const HttpRequest& request) {
-  if (route.caller == Caller::kAnyone) return std::string();
+absl::StatusOr<Admitted> Identity::Admit(const Route& route, const HttpRequest& request) {
+  if (route.caller == Caller::kAnyone) return Admitted();
   PLAYLOG_ASSIGN_OR_RETURN(std::string token, BearerToken(request));
   PLAYLOG_ASSIGN_OR_RETURN(const jwt::Claims claims, verifier_.VerifyWithoutAsking(token));
   if (route.caller == Caller::kStaff && !claims.staff) {
     return Error(errors::v1::ERROR_CODE_PERMISSION_DENIED, "Permission denied",
                  "This call is for staff.");
   }
-  return token;
+  return Admitted{std::move(token), claims.user_id};
 }
 
 }  // namespace playlog::gateway

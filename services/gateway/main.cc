@@ -26,6 +26,9 @@ ABSL_FLAG(std::string, public_url, "",
 ABSL_FLAG(std::vector<std::string>, neighbours, {},
           "Where the services are: name=address, separated by commas, with addresses like "
           "unix:/path or dns:///host:port.");
+ABSL_FLAG(int, kept_answers_mib, 32,
+          "The most memory for answers that are kept to be sent again, in MiB, 0 to 1024; 0 keeps "
+          "none.");
 
 namespace playlog::gateway {
 namespace {
@@ -47,6 +50,11 @@ absl::StatusOr<bool> IsHttps(const std::string& public_url) {
   if (public_url.starts_with("https://")) return true;
   if (public_url.empty() || public_url.starts_with("http://")) return false;
   return absl::InvalidArgumentError("--public_url must begin with http:// or https://");
+}
+
+absl::StatusOr<std::size_t> KeptAnswersBytes(int mib) {
+  if (mib >= 0 && mib <= 1024) return static_cast<std::size_t>(mib) << 20;
+  return absl::InvalidArgumentError("--kept_answers_mib goes from 0 to 1024");
 }
 
 // Asks the running gateway for its health; main()'s result.
@@ -79,6 +87,8 @@ int Main(int argc, char** argv) {
   facade_options.openapi = process.Require(MakeOpenApi(*router));
   const bool is_https = process.Require(IsHttps(absl::GetFlag(FLAGS_public_url)));
   facade_options.secure_cookies = is_https;
+  facade_options.kept_answers_bytes_max =
+      process.Require(KeptAnswersBytes(absl::GetFlag(FLAGS_kept_answers_mib)));
   Facade facade(*router, identity, *neighbours, std::move(facade_options));
   HttpServerOptions options;
   options.address = absl::GetFlag(FLAGS_http_address);

@@ -150,6 +150,23 @@ json::object CookieHeaders(const Route& route, const MethodDescriptor& method) {
   return {{"Set-Cookie", std::move(set_cookie)}};
 }
 
+// What a client sends to learn whether the answer that it has still holds.
+json::object NoneMatchParameter() {
+  return {{"name", "If-None-Match"},
+          {"in", "header"},
+          {"required", false},
+          {"description", "The `ETag` of an answer that the client has, or several in a list."},
+          {"schema", json::object{{"type", "string"}}}};
+}
+
+// The header field of an answer that has a revision.
+json::object EntityTagHeader() {
+  return {{"ETag", json::object{{"description",
+                                 "Names the answer. It is another one after every change of what "
+                                 "the answer is made from."},
+                                {"schema", json::object{{"type", "string"}}}}}};
+}
+
 // The content of a successful answer. The schema of events is that of the data of each.
 json::object Document::Content(const Route& route, const MethodDescriptor& method) {
   if (route.IsRaw()) return RawContent(route.content_type);
@@ -163,11 +180,17 @@ json::object Document::Responses(const Route& route, const MethodDescriptor& met
   const auto add_success = [&](int status) {
     json::object response{{"description", CommentOf(*method.output_type())}};
     if (!route.answer_cookies.empty()) response["headers"] = CookieHeaders(route, method);
+    if (route.revisioned) response["headers"] = EntityTagHeader();
     if (status != 204) response["content"] = Content(route, method);
     responses[absl::StrCat(status)] = std::move(response);
   };
   if (route.alternative_status != 0) add_success(route.alternative_status);
   add_success(route.status);
+  if (route.revisioned) {
+    responses["304"] =
+        json::object{{"description", "The answer with the tag that the client sent still holds."},
+                     {"headers", EntityTagHeader()}};
+  }
   for (const int status : ErrorStatuses(route, method)) {
     json::value& response = responses[absl::StrCat(status)];
     if (response.is_object()) {
@@ -197,6 +220,7 @@ absl::Status Document::AddRoute(const Route& route) {
                          {"description", comment}};
   OpenApiSchemas::Fields not_in_body;
   json::array parameters = Parameters(route, *method, not_in_body);
+  if (route.revisioned) parameters.push_back(NoneMatchParameter());
   if (!parameters.empty()) operation["parameters"] = std::move(parameters);
   if (route.takes_body) {
     json::object schema = schemas_.Message(*method->input_type(), Direction::kRequest, not_in_body);

@@ -118,6 +118,16 @@ TEST_F(OpenApi, DescribesAnswers) {
   EXPECT_EQ(At("/paths/~1users~1me/delete/responses/204/content"), "nothing");
 }
 
+TEST_F(OpenApi, DescribesTheTagsOfAnswersThatHaveRevisions) {
+  const std::string songs = "/paths/~1music~1get-stored-songs/get";
+  EXPECT_THAT(At(songs + "/parameters"), HasSubstr(R"("name":"If-None-Match","in":"header")"));
+  EXPECT_EQ(At(songs + "/responses/200/headers/ETag/schema/type"), "\"string\"");
+  EXPECT_EQ(At(songs + "/responses/304/headers/ETag/schema/type"), "\"string\"");
+  EXPECT_EQ(At(songs + "/responses/304/content"), "nothing");
+  EXPECT_EQ(At("/paths/~1users~1me/get/responses/304"), "nothing");
+  EXPECT_EQ(At("/paths/~1users~1me/get/responses/200/headers"), "nothing");
+}
+
 TEST_F(OpenApi, DescribesAnswersThatAreNoJson) {
   const std::string file = "/paths/~1users~1me~1export/get/responses/200/content";
   EXPECT_EQ(At(file), R"({"application/zip":{"schema":{"contentMediaType":"application/zip"}}})");

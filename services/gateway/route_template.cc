@@ -11,6 +11,7 @@
 #include "common/base/strings.h"
 #include "google/api/annotations.pb.h"
 #include "playlog/options/v1/options.pb.h"
+#include "playlog/revisions/v1/revision_service.pb.h"
 #include "services/gateway/field_rules.h"
 #include "services/gateway/source_routing.h"
 
@@ -133,6 +134,21 @@ absl::Status ReadForms(const options::v1::HttpBehaviour& behaviour, Route& route
   return ReadRawAnswer(behaviour, route);
 }
 
+// What the option `revisioned` needs: JSON that is the same for the same request of the same user
+// for as long as the data are.
+absl::Status ReadRevisioned(Route& route) {
+  route.revisioned = route.method->options().GetExtension(revisions::v1::revisioned);
+  if (!route.revisioned) return absl::OkStatus();
+  const bool is_plain = route.content_type.empty() && route.answer_cookies.empty() &&
+                        route.request_cookies.empty() && route.alternative_status == 0;
+  if (route.verb == "GET" && route.only_reads && route.caller == Caller::kUser && is_plain &&
+      !route.by_source) {
+    return absl::OkStatus();
+  }
+  return Refuse(route.method->full_name(),
+                "only a user's GET of JSON from one service without side effects is revisioned");
+}
+
 absl::StatusOr<Route> RouteOf(const MethodDescriptor& method, const google::api::HttpRule& rule) {
   Route route;
   std::tie(route.verb, route.path) = VerbAndPath(rule);
@@ -156,6 +172,7 @@ absl::StatusOr<Route> RouteOf(const MethodDescriptor& method, const google::api:
   if (behaviour.deadline_ms() != 0) route.deadline_ms = behaviour.deadline_ms();
   PLAYLOG_RETURN_IF_ERROR(ReadForms(behaviour, route));
   PLAYLOG_RETURN_IF_ERROR(ReadSourceRouting(route));
+  PLAYLOG_RETURN_IF_ERROR(ReadRevisioned(route));
   return route;
 }
 

@@ -48,6 +48,7 @@ struct Route {
   int alternative_status = 0;  // What the service may choose instead; 0 if nothing.
   int deadline_ms = 5000;
   bool ignores_unknown_parameters = false;
+  bool revisioned = false;  // Answers have revisions and get an ETag (revisioned_answers.h).
 
   std::vector<CookieField> request_cookies;  // The request's fields that come as cookies.
   std::vector<CookieField> answer_cookies;   // The answer's fields that are set as cookies.

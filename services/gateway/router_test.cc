@@ -375,6 +375,34 @@ TEST(RouterCreate, RefusesRawAnswersAndCookiesThatCannotBeServed) {
   }
 }
 
+TEST(RouterCreate, RefusesRevisionsOfAnswersThatAreNotTheUsersAlone) {
+  const auto rpc = [](const std::string& options, const std::string& access = "{user: true}",
+                      const std::string& rule = "get: '/x'", const std::string& service = "") {
+    return "message Q {} message A {} message Raw { bytes body = 1; } service S {" + service +
+           " rpc M(Q) returns (A) { option (playlog.revisions.v1.revisioned) = true;"
+           "option (playlog.options.v1.access) = " +
+           access + "; option (google.api.http) = {" + rule + "};" + options + "} }";
+  };
+  const std::string reads = "option idempotency_level = NO_SIDE_EFFECTS;";
+  const TestProtos good(rpc(reads));
+  const auto router = Router::Create(good.Services());
+  ASSERT_THAT(router, IsOk());
+  EXPECT_TRUE((*router)->Find("GET", "/x").route->revisioned);
+  const std::string rows[] = {
+      rpc(""),
+      rpc(reads, "{anyone: true}"),
+      rpc(reads, "{staff: true}"),
+      rpc(reads, "{user: true}", "post: '/x' body: '*'"),
+      rpc(reads + "option (playlog.options.v1.http_behaviour) = {alternative_status: 201};"),
+      rpc(reads, "{user: true}", "get: '/x'",
+          "option (playlog.options.v1.served_by_sources) = true;"),
+  };
+  for (const std::string& row : rows) {
+    const TestProtos protos(row);
+    EXPECT_FALSE(Router::Create(protos.Services()).ok()) << row;
+  }
+}
+
 TEST(RouterCreate, PrefersLiteralsToVariables) {
   const TestProtos protos(
       OneRpc(UserRoute("get: '/a/{id}/c' additional_bindings {get: '/a/b/{id}'}"

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "services/gateway/http_exchange.h"
 #include "services/gateway/router.h"
 
@@ -19,7 +21,8 @@ struct RpcRequest {
   const google::protobuf::Message& message;
   std::string token;  // Verified; empty for a call without a user.
   std::string request_id;
-  std::string client_address;  // Of the client's socket, without its port.
+  std::string client_address;           // Of the client's socket, without its port.
+  absl::Time arrived_at = absl::Now();  // When the route's time began.
   bool is_head = false;
   bool secure_cookies = false;  // Cookies are for https alone.
 };

@@ -34,7 +34,7 @@ RpcExchangeBase::RpcExchangeBase(const RpcRequest& request, std::shared_ptr<Http
       secure_cookies_(request.secure_cookies),
       http_(std::move(http)),
       request_(Serialize(request.message)),
-      deadline_(absl::Now() + absl::Milliseconds(request.route.deadline_ms) - kHopMargin) {}
+      deadline_(request.arrived_at + absl::Milliseconds(request.route.deadline_ms) - kHopMargin) {}
 
 void RpcExchangeBase::Introduce(const RpcRequest& request, grpc::ClientContext& context) {
   rpc::AddMetadata(context, rpc::kRequestIdKey, request.request_id);

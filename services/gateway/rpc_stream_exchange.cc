@@ -1,6 +1,5 @@
 #include "services/gateway/rpc_stream_exchange.h"
 
-#include <grpcpp/alarm.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/client_callback.h>
@@ -13,6 +12,7 @@
 #include "common/base/crash_point.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/base/watchdog.h"
 #include "common/rpc/status.h"
 #include "services/gateway/part_writer.h"
 #include "services/gateway/rpc_answer.h"
@@ -20,6 +20,12 @@
 
 namespace playlog::gateway {
 namespace {
+
+// Ends the calls whose first part does not come in time.
+Watchdog& FirstParts() {
+  static auto& watchdog = *new Watchdog();
+  return watchdog;
+}
 
 // Reads the parts of a stream and hands each on in the route's form; the next part is read when the
 // client's socket has taken the last one, so memory does not grow with the history. The first part
@@ -31,17 +37,16 @@ class StreamExchange final : public RpcExchangeBase,
   StreamExchange(const RpcRequest& request, std::shared_ptr<HttpExchange> http)
       : RpcExchangeBase(request, std::move(http)),
         writer_(PartWriter::For(route_)),
-        life_(std::make_shared<Life>()) {
+        life_(std::make_shared<Life>()),
+        // A stream has no deadline as a whole; its first part has.
+        first_part_(
+            FirstParts(), [life = life_] { life->CancelUnlessAnswering(); }, deadline_) {
     Introduce(request, context_);
     life_->context = &context_;
   }
 
   void Start(grpc::GenericStub& stub) {
     http_->OnCancelled([life = life_] { life->Cancel(); });
-    // A stream has no deadline as a whole; its first part has.
-    alarm_.Set(absl::ToChronoTime(deadline_), [life = life_](bool fired) {
-      if (fired) life->CancelUnlessAnswering();
-    });
     stub.PrepareBidiStreamingCall(&context_, route_.grpc_method, grpc::StubOptions(), this);
     AddHold();  // Reads are also started outside reactions, when the socket has taken a part.
     StartWriteLast(&request_, grpc::WriteOptions());
@@ -50,7 +55,7 @@ class StreamExchange final : public RpcExchangeBase,
   }
 
   void OnReadDone(bool ok) override {
-    life_->answering = true;
+    if (!life_->answering.exchange(true)) first_part_.Move(absl::InfiniteFuture());
     if (!ok) return EndReads();
     const bool holds = !route_.is_event_stream;
     const bool is_first = !is_one_read_;
@@ -101,10 +106,7 @@ class StreamExchange final : public RpcExchangeBase,
     grpc::ClientContext* context ABSL_GUARDED_BY(mutex) = nullptr;
   };
 
-  void EndReads() {
-    alarm_.Cancel();
-    RemoveHold();
-  }
+  void EndReads() { RemoveHold(); }
 
   void GiveUp() {
     context_.TryCancel();
@@ -139,7 +141,7 @@ class StreamExchange final : public RpcExchangeBase,
   grpc::ClientContext context_;
   const std::unique_ptr<PartWriter> writer_;
   const std::shared_ptr<Life> life_;
-  grpc::Alarm alarm_;
+  Watchdog::Watch first_part_;
   grpc::ByteBuffer part_;
   std::string pending_;
   bool is_one_read_ = false;

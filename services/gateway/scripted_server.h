@@ -30,6 +30,7 @@ struct Script {
   bool hangs = false;
   // How many calls it drops unserved, before it does as above: as a server does that is leaving.
   std::atomic<int> drops = 0;
+  std::atomic<int> calls = 0;  // How often it was asked.
   std::multimap<std::string, std::string> metadata;
   absl::Notification asked;
   absl::Notification cancelled;
@@ -39,6 +40,7 @@ class ScriptReactor final : public grpc::ServerGenericBidiReactor {
  public:
   ScriptReactor(grpc::GenericCallbackServerContext& context, Script& script)
       : context_(context), script_(script), is_dropped_(script.drops-- > 0) {
+    ++script.calls;
     for (const auto& [key, value] : context.client_metadata()) {
       script.metadata.emplace(std::string(key.data(), key.size()),
                               std::string(value.data(), value.size()));
@@ -104,11 +106,12 @@ class ScriptService final : public grpc::CallbackGenericService {
   Script& script_;
 };
 
-// A server that answers every RPC by a script, and the way to it.
+// A server that answers every RPC by a script, but those of `service`, and the way to it.
 class ScriptedServer {
  public:
-  ScriptedServer() : service_(script_) {
+  explicit ScriptedServer(grpc::Service* service = nullptr) : service_(script_) {
     grpc::ServerBuilder builder;
+    if (service != nullptr) builder.RegisterService(service);
     builder.RegisterCallbackGenericService(&service_);
     server_ = builder.BuildAndStart();
     // The end of a call may come after that of its test. It must not be the last to hold a channel:

@@ -29,6 +29,7 @@ class TestProtos {
         "import \"google/protobuf/duration.proto\";"
         "import \"google/protobuf/timestamp.proto\";"
         "import \"playlog/options/v1/options.proto\";"
+        "import \"playlog/revisions/v1/revision_service.proto\";"
         "import \"playlog/songs/v1/song.proto\";" +
         body;
     google::protobuf::io::ArrayInputStream stream(source.data(), static_cast<int>(source.size()));

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -39,6 +40,7 @@ class FakeSongStore final : public SongStore {
         ++(Complete(known->second.play, keyed.play) ? counts.updated : counts.unchanged);
       }
     }
+    if (counts.inserted + counts.updated > 0) ++revisions_[batch.user_id];
     return counts;
   }
 
@@ -76,10 +78,23 @@ class FakeSongStore final : public SongStore {
     });
   }
 
+  absl::StatusOr<std::map<std::int64_t, std::int64_t>> Revisions(
+      std::span<const std::int64_t> user_ids, absl::Time deadline) override {
+    const absl::MutexLock lock(&mutex_);
+    if (absl::Now() >= deadline) return TooLate();
+    std::map<std::int64_t, std::int64_t> revisions;
+    for (const std::int64_t user_id : user_ids) {
+      const auto known = revisions_.find(user_id);
+      revisions[user_id] = known == revisions_.end() ? 0 : known->second;
+    }
+    return revisions;
+  }
+
   absl::Status MarkErased(std::int64_t user_id, absl::Time deadline) override {
     const absl::MutexLock lock(&mutex_);
     if (absl::Now() >= deadline) return TooLate();
     erased_.insert(user_id);
+    ++revisions_[user_id];
     return absl::OkStatus();
   }
 
@@ -93,6 +108,7 @@ class FakeSongStore final : public SongStore {
       play = mine ? plays_.erase(play) : std::next(play);
       erased += mine ? 1 : 0;
     }
+    if (erased > 0) ++revisions_[user_id];
     return erased;
   }
 
@@ -164,6 +180,7 @@ class FakeSongStore final : public SongStore {
 
   absl::Mutex mutex_;
   std::map<Key, Stored> plays_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::int64_t, std::int64_t> revisions_ ABSL_GUARDED_BY(mutex_);
   std::set<std::int64_t> erased_ ABSL_GUARDED_BY(mutex_);
   std::int64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
 };

@@ -12,6 +12,7 @@
 #include "common/rpc/process.h"
 #include "services/song_store/cursor.h"
 #include "services/song_store/postgres_store.h"
+#include "services/song_store/revision_service.h"
 #include "services/song_store/service.h"
 #include "song_store_migrations.h"
 
@@ -32,5 +33,6 @@ int main(int argc, char** argv) {
   playlog::song_store::PostgresSongStore store(*pool);
   playlog::rpc::Dispatcher dispatcher({.workers = 8, .queue = 64}, process.token_verifier());
   playlog::song_store::SongStoreService service(store, cursors, dispatcher);
-  return process.Serve({&service});
+  playlog::song_store::RevisionService revisions(store, process.token_verifier(), dispatcher);
+  return process.Serve({&service, &revisions});
 }

@@ -1,13 +1,12 @@
 #include "services/song_store/plays.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <memory>
 #include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/crypto.h"
 #include "common/base/error.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
@@ -115,9 +114,7 @@ std::string Digest(std::string_view title, std::string_view artist) {
     const std::string composed = NormalizeNfc(text).value_or(std::string(text));
     AppendWithLength(bytes, TrimWhitespace(composed));
   }
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  EVP_Digest(bytes.data(), bytes.size(), digest, nullptr, EVP_sha256(), nullptr);
-  return std::string(reinterpret_cast<const char*>(digest), kDigestBytes);
+  return Sha256(bytes).substr(0, kDigestBytes);
 }
 
 bool Complete(Play& known, const Play& newer) {

@@ -1,5 +1,6 @@
 #include "services/song_store/postgres_store.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,13 +48,27 @@ std::string Assignments() {
   return Join(assignments, ", ");
 }
 
+// Gives the user a new revision if the table expression `counted`, which comes before, has counted
+// a change. It comes last, so that of two statements for one user each locks the plays before it
+// locks this. It returns the revision and the one before it.
+#define PLAYLOG_REVISE(changes)                                                   \
+  "revised AS (INSERT INTO user_revisions AS known (user_id, revision, previous)" \
+  " SELECT $1, next_revision(0), 0 FROM counted WHERE " changes                   \
+  " > 0"                                                                          \
+  " ON CONFLICT (user_id) DO UPDATE"                                              \
+  " SET revision = next_revision(known.revision), previous = known.revision"      \
+  " RETURNING revision, previous)"
+
 // One statement stores a batch. It first finds which plays are new or tell something new, so that
 // the others are neither locked nor written and use up no id; only those are inserted, in the order
 // of their key. The probe is a subquery with a limit, because a join could read the user's whole
 // history. Between the probe and the insert another batch may bring the same play, which is why the
 // conflict is resolved by the same rules once more. The batch's id is drawn first and its row is
 // written last, when it is known what changed. Whether the user may store anything is asked within
-// the statement, for it must hold until the statement's end.
+// the statement, for it must hold until the statement's end. It also returns the revision at which
+// the batch has nothing to add any more: if it changed nothing, the one that the statement sees; if
+// it did, its own, unless another change came between that one and its own, which may have touched
+// what the batch left as it was; then null.
 std::string UpsertSql() {
   std::vector<std::string> columns = {"played_at",  "digest", "duration_ms", "loved",
                                       "streamable", "title",  "artist"};
@@ -67,6 +82,8 @@ std::string UpsertSql() {
   constexpr char sql[] = R"sql(
 WITH admission AS MATERIALIZED (
   SELECT admit_user($1) AS admitted
+), seen AS MATERIALIZED (
+  SELECT coalesce((SELECT revision FROM user_revisions WHERE user_id = $1), 0) AS revision
 ), incoming AS MATERIALIZED (
   SELECT * FROM unnest(@ARRAYS) AS incoming (@COLUMNS)
 ), changed AS MATERIALIZED (
@@ -95,8 +112,12 @@ WITH admission AS MATERIALIZED (
   INSERT INTO batches (id, user_id, source, origin, inserted, updated) OVERRIDING SYSTEM VALUE
   SELECT drawn.batch_id, $1, $2, $3, inserted, updated FROM counted CROSS JOIN drawn
   WHERE inserted + updated > 0
-)
-SELECT inserted, updated, admitted FROM counted CROSS JOIN admission)sql";
+), )sql" PLAYLOG_REVISE("inserted + updated") R"sql(
+SELECT inserted, updated, admitted, CASE
+  WHEN inserted + updated = 0 THEN seen.revision
+  ELSE (SELECT revised.revision FROM revised WHERE revised.previous = seen.revision)
+END AS settled_at
+FROM counted CROSS JOIN admission CROSS JOIN seen)sql";
   return absl::StrReplaceAll(sql, {{"@ARRAYS", Join(arrays, ", ")},
                                    {"@COLUMNS", Join(columns, ", ")},
                                    {"@ASSIGNMENTS", Assignments()},
@@ -130,11 +151,22 @@ SELECT count(*) FROM plays
 WHERE user_id = $1 AND source = $2 AND played_at >= coalesce($3::timestamptz, '-infinity')
   AND played_at < coalesce($4::timestamptz, 'infinity'))sql"};
 
-constexpr db::Statement kMarkErased{"mark_erased", "SELECT mark_erased($1)"};
+constexpr db::Statement kRevisions{
+    "revisions", "SELECT user_id, revision FROM user_revisions WHERE user_id = ANY ($1::bigint[])"};
+
+constexpr db::Statement kMarkErased{
+    "mark_erased",
+    "WITH marked AS MATERIALIZED (SELECT mark_erased($1)), counted AS ("
+    "SELECT count(*) AS marked FROM marked), " PLAYLOG_REVISE("marked") " SELECT 1 FROM counted"};
 
 constexpr db::Statement kErasePlays{"erase_plays", R"sql(
-DELETE FROM plays WHERE user_id = $1 AND ctid = ANY (ARRAY(
-  SELECT ctid FROM plays WHERE user_id = $1 ORDER BY played_at, digest LIMIT $2 FOR UPDATE)))sql"};
+WITH erased AS (
+  DELETE FROM plays WHERE user_id = $1 AND ctid = ANY (ARRAY(
+    SELECT ctid FROM plays WHERE user_id = $1 ORDER BY played_at, digest LIMIT $2 FOR UPDATE))
+  RETURNING 1
+), counted AS (
+  SELECT count(*) AS erased FROM erased
+), )sql" PLAYLOG_REVISE("erased") " SELECT erased FROM counted"};
 constexpr db::Statement kEraseBatches{"erase_batches", R"sql(
 DELETE FROM batches WHERE user_id = $1 AND id = ANY (ARRAY(
   SELECT id FROM batches WHERE user_id = $1 ORDER BY id LIMIT $2)))sql"};
@@ -236,9 +268,17 @@ absl::StatusOr<UpsertCounts> PostgresSongStore::Upsert(const Batch& batch, absl:
   static const std::string sql = UpsertSql();
   static const db::Statement statement{"upsert_songs", sql};
   if (batch.plays.empty()) return UpsertCounts();
+  const std::string key = SettledBatches::KeyOf(batch);
+  if (const std::optional<std::int64_t> settled_at = settled_.Find(key)) {
+    PLAYLOG_ASSIGN_OR_RETURN(const auto revisions, Revisions({&batch.user_id, 1}, deadline));
+    if (revisions.at(batch.user_id) == *settled_at) {
+      return UpsertCounts{.unchanged = static_cast<int>(batch.plays.size())};
+    }
+  }
   PLAYLOG_ASSIGN_OR_RETURN(const db::Rows rows, pool_.QueryParams(deadline, db::Effect::kIdempotent,
                                                                   statement, UpsertParams(batch)));
   if (!rows[0].Bool(2)) return UserErasedError();
+  if (!rows[0].IsNull(3)) settled_.Remember(key, rows[0].Int64(3));
   UpsertCounts counts;
   counts.inserted = rows[0].Int32(0);
   counts.updated = rows[0].Int32(1);
@@ -273,6 +313,18 @@ absl::StatusOr<std::int64_t> PostgresSongStore::Count(const CountQuery& query,
   return rows[0].Int64(0);
 }
 
+absl::StatusOr<std::map<std::int64_t, std::int64_t>> PostgresSongStore::Revisions(
+    std::span<const std::int64_t> user_ids, absl::Time deadline) {
+  std::map<std::int64_t, std::int64_t> revisions;
+  for (const std::int64_t user_id : user_ids) revisions[user_id] = 0;
+  db::Array asked;
+  for (const auto& [user_id, revision] : revisions) asked.Add(user_id);
+  PLAYLOG_ASSIGN_OR_RETURN(const db::Rows rows, pool_.Query(deadline, db::Effect::kIdempotent,
+                                                            kRevisions, std::move(asked)));
+  for (const db::Row row : rows) revisions[row.Int64(0)] = row.Int64(1);
+  return revisions;
+}
+
 absl::Status PostgresSongStore::MarkErased(std::int64_t user_id, absl::Time deadline) {
   return pool_.Query(deadline, db::Effect::kIdempotent, kMarkErased, user_id).status();
 }
@@ -281,7 +333,7 @@ absl::StatusOr<std::int64_t> PostgresSongStore::Erase(std::int64_t user_id, int 
                                                       absl::Time deadline) {
   PLAYLOG_ASSIGN_OR_RETURN(const db::Rows plays, pool_.Query(deadline, db::Effect::kIdempotent,
                                                              kErasePlays, user_id, limit));
-  const auto erased = static_cast<std::int64_t>(plays.affected());
+  const std::int64_t erased = plays[0].Int64(0);
   if (erased == limit) return erased;
   while (true) {
     PLAYLOG_ASSIGN_OR_RETURN(const db::Rows batches, pool_.Query(deadline, db::Effect::kIdempotent,

@@ -2,15 +2,18 @@
 #define PLAYLOG_SERVICES_SONG_STORE_POSTGRES_STORE_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <span>
 
 #include "common/db/pool.h"
+#include "services/song_store/settled_batches.h"
 #include "services/song_store/store.h"
 
 namespace playlog::song_store {
 
 // The store in PostgreSQL, in the tables of migrations/. Each call but Erase and Export is one
-// statement and one round trip.
+// statement and one round trip; Upsert is two where it expects a batch to change nothing and errs.
 class PostgresSongStore final : public SongStore {
  public:
   explicit PostgresSongStore(db::Pool& pool) : pool_(pool) {}
@@ -19,12 +22,15 @@ class PostgresSongStore final : public SongStore {
   absl::Status Read(const Query& query, absl::Time deadline,
                     google::protobuf::RepeatedPtrField<songs::v1::Song>& songs) override;
   absl::StatusOr<std::int64_t> Count(const CountQuery& query, absl::Time deadline) override;
+  absl::StatusOr<std::map<std::int64_t, std::int64_t>> Revisions(
+      std::span<const std::int64_t> user_ids, absl::Time deadline) override;
   absl::Status MarkErased(std::int64_t user_id, absl::Time deadline) override;
   absl::StatusOr<std::int64_t> Erase(std::int64_t user_id, int limit, absl::Time deadline) override;
   std::unique_ptr<RowExport> Export(std::int64_t user_id) override;
 
  private:
   db::Pool& pool_;
+  SettledBatches settled_;
 };
 
 }  // namespace playlog::song_store

@@ -50,16 +50,43 @@ TEST(PostgresSongStore, WritesNothingWhenNothingIsNew) {
   // A transaction that writes takes a number. The server's own housekeeping may take one too, hence
   // more than one try.
   const std::string number = "SELECT pg_snapshot_xmax(pg_current_snapshot())";
-  bool wrote_nothing = false;
-  for (int i = 0; i < 5 && !wrote_nothing; ++i) {
-    const std::string before = fixture.database().Execute(number);
-    ASSERT_THAT(fixture.store().Upsert(batch, Soon()),
-                IsOkAndHolds(UpsertCounts{.unchanged = 100}));
-    wrote_nothing = fixture.database().Execute(number) == before;
+  const std::string revision = "SELECT revision FROM song_store.user_revisions WHERE user_id = 1";
+  const std::string revision_before = fixture.database().Execute(revision);
+  // The one knows the batch again, the other looks at each play.
+  const std::unique_ptr<SongStore> other = fixture.OtherStore();
+  for (SongStore* store : {&fixture.store(), other.get()}) {
+    bool wrote_nothing = false;
+    for (int i = 0; i < 5 && !wrote_nothing; ++i) {
+      const std::string before = fixture.database().Execute(number);
+      ASSERT_THAT(store->Upsert(batch, Soon()), IsOkAndHolds(UpsertCounts{.unchanged = 100}));
+      wrote_nothing = fixture.database().Execute(number) == before;
+    }
+    EXPECT_TRUE(wrote_nothing);
   }
-  EXPECT_TRUE(wrote_nothing);
+  EXPECT_EQ(fixture.database().Execute(revision), revision_before);
   EXPECT_EQ(fixture.database().Execute(rows), rows_before);
   EXPECT_EQ(fixture.database().Execute(sequences), "100 1 1");
+}
+
+TEST(PostgresSongStore, LooksAtABatchAgainThatAnotherProcessHasChanged) {
+  PostgresFixture fixture;
+  const std::unique_ptr<SongStore> other = fixture.OtherStore();
+  std::vector<Play> plays = Plays(3);
+  for (Play& play : plays) play.set_loved(false);
+  const Batch batch = BatchOf(plays, 1, SOURCE_SPOTIFY);
+  plays[1].set_loved(true);
+  const Batch opposite = BatchOf(plays, 1, SOURCE_SPOTIFY);
+  ASSERT_THAT(fixture.store().Upsert(batch, Soon()), IsOkAndHolds(UpsertCounts{.inserted = 3}));
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_THAT(fixture.store().Upsert(batch, Soon()), IsOkAndHolds(UpsertCounts{.unchanged = 3}));
+    EXPECT_THAT(other->Upsert(opposite, Soon()),
+                IsOkAndHolds(UpsertCounts{.updated = 1, .unchanged = 2}));
+    EXPECT_THAT(fixture.store().Upsert(batch, Soon()),
+                IsOkAndHolds(UpsertCounts{.updated = 1, .unchanged = 2}));
+  }
+  EXPECT_THAT(other->Erase(1, 2, Soon()), IsOkAndHolds(2));
+  EXPECT_THAT(fixture.store().Upsert(batch, Soon()),
+              IsOkAndHolds(UpsertCounts{.inserted = 2, .unchanged = 1}));
 }
 
 TEST(PostgresSongStore, WritesOnlyWhatIsNewOrDiffers) {

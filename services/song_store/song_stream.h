@@ -33,6 +33,7 @@ class SongStream final : public rpc::Stream<songs::v1::GetStoredSongsResponse> {
       : store_(store), cursors_(cursors), options_(options), after_(options.after) {}
 
   absl::StatusOr<bool> Next(songs::v1::GetStoredSongsResponse& part) override;
+  bool WasLast() const override { return done_; }
 
  private:
   // Reads the next run of songs behind those that are there.

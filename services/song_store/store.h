@@ -4,8 +4,10 @@
 #include <google/protobuf/repeated_field.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -69,6 +71,13 @@ class SongStore {
 
   // Counts plays by the source that told of them first.
   virtual absl::StatusOr<std::int64_t> Count(const CountQuery& query, absl::Time deadline) = 0;
+
+  // Returns the revisions of the users' plays; 0 for a user of whom nothing was ever stored. Each
+  // transaction that changes a user's plays, or marks the user as erased, gives the user a revision
+  // that there never was; an Upsert that changes nothing gives none. So plays that are read after
+  // their revision are at least as new as it.
+  virtual absl::StatusOr<std::map<std::int64_t, std::int64_t>> Revisions(
+      std::span<const std::int64_t> user_ids, absl::Time deadline) = 0;
 
   // Marks a user as erased. Afterwards nothing of the user is ever stored again: an Upsert that is
   // under way has ended before, and what it stored is there for Erase. Idempotent.

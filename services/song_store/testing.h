@@ -32,6 +32,9 @@ class PostgresFixture {
       : PostgresFixture(std::make_unique<testing::TestDatabase>(cluster)) {}
 
   SongStore& store() { return *store_; }
+  // Makes a store as another process has one on the same database, which remembers nothing. It does
+  // not outlive the fixture.
+  std::unique_ptr<SongStore> OtherStore() { return std::make_unique<PostgresSongStore>(*pool_); }
   testing::TestDatabase& database() { return *database_; }
 
  private:

@@ -28,6 +28,7 @@ const std::set<std::string>& Tombstones() {
   static const auto& tombstones = *new std::set<std::string>{
       "auth.erasures.user_id", "lastfm_ingest.erased_users.user_id",
       "song_store.erased_users.user_id", "spotify_ingest.erased_users.user_id",
+      "song_store.user_revisions.user_id",
       // For as long as an access token of the user could still be good.
       "auth.revocations.user_id"};
   return tombstones;

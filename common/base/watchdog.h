@@ -1,19 +1,20 @@
-#ifndef PLAYLOG_COMMON_DB_WATCHDOG_H_
-#define PLAYLOG_COMMON_DB_WATCHDOG_H_
+#ifndef PLAYLOG_COMMON_BASE_WATCHDOG_H_
+#define PLAYLOG_COMMON_BASE_WATCHDOG_H_
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <list>
 #include <mutex>
 #include <thread>
 
 #include "absl/time/time.h"
 
-namespace playlog::db {
+namespace playlog {
 
-// Shuts sockets down whose time is over. A server that hangs without dying heeds no time limit of
-// its own and none of libpq's; only the end of the socket wakes the thread that waits on it.
-// Thread-safe.
+// Ends what has run out of time: statements of a server that hangs, calls of a reader that stalls.
+// One thread looks after all of it, so that a limit that is not reached, which nearly none is,
+// costs no wake-up. Thread-safe.
 class Watchdog {
  public:
   Watchdog();
@@ -25,23 +26,24 @@ class Watchdog {
  private:
   using SteadyTime = std::chrono::steady_clock::time_point;
   struct Entry {
-    int socket;
+    std::function<void()> end;
     SteadyTime deadline;
     bool fired = false;
   };
 
  public:
-  // Guards a socket while it lives. It must die before the socket is closed, since the number of a
-  // closed socket soon belongs to another.
+  // A limit of something, while it lives. `end` is called once when the deadline has passed, on the
+  // watchdog's thread; it must not block and not destroy the watch. When the watch is gone, it is
+  // not called any more.
   class Watch {
    public:
-    Watch(Watchdog& watchdog, int socket, absl::Time deadline);
+    Watch(Watchdog& watchdog, std::function<void()> end, absl::Time deadline);
     ~Watch();
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
-    // Sets another deadline.
+    // Sets another deadline; absl::InfiniteFuture() for none.
     void Move(absl::Time deadline);
-    // Whether the socket was shut down.
+    // Whether the deadline has passed.
     bool fired() const;
 
    private:
@@ -67,6 +69,6 @@ class Watchdog {
   std::thread thread_;
 };
 
-}  // namespace playlog::db
+}  // namespace playlog
 
-#endif  // PLAYLOG_COMMON_DB_WATCHDOG_H_
+#endif  // PLAYLOG_COMMON_BASE_WATCHDOG_H_

@@ -1,18 +1,18 @@
-#include "common/db/watchdog.h"
-
-#include <sys/socket.h>
+#include "common/base/watchdog.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/time/clock.h"
 
-namespace playlog::db {
+namespace playlog {
 namespace {
 
 using std::chrono::steady_clock;
 
 // The steady clock takes over here, so that a step of the wall clock moves no deadline.
 steady_clock::time_point ToSteady(absl::Time deadline) {
+  if (deadline == absl::InfiniteFuture()) return steady_clock::time_point::max();
   const absl::Duration left = std::min(deadline - absl::Now(), absl::Hours(24));
   return steady_clock::now() + absl::ToChronoMilliseconds(left);
 }
@@ -30,10 +30,11 @@ Watchdog::~Watchdog() {
   thread_.join();
 }
 
-Watchdog::Watch::Watch(Watchdog& watchdog, int socket, absl::Time deadline) : watchdog_(watchdog) {
+Watchdog::Watch::Watch(Watchdog& watchdog, std::function<void()> end, absl::Time deadline)
+    : watchdog_(watchdog) {
   const steady_clock::time_point due = ToSteady(deadline);
   const std::lock_guard lock(watchdog_.mutex_);
-  watchdog_.entries_.push_front(Entry{socket, due});
+  watchdog_.entries_.push_front(Entry{std::move(end), due});
   entry_ = watchdog_.entries_.begin();
   watchdog_.LookAt(due);
 }
@@ -71,7 +72,7 @@ void Watchdog::Patrol() {
       if (entry.fired) continue;
       if (entry.deadline <= now) {
         entry.fired = true;
-        shutdown(entry.socket, SHUT_RDWR);
+        entry.end();
       } else {
         next_look_ = std::min(next_look_, entry.deadline);
       }
@@ -86,4 +87,4 @@ void Watchdog::Patrol() {
   }
 }
 
-}  // namespace playlog::db
+}  // namespace playlog
