@@ -23,6 +23,9 @@ songs::v1::Play PlayAt(std::int64_t played_at_us, const std::string& title);
 Batch BatchOf(const std::vector<songs::v1::Play>& plays, std::int64_t user_id,
               songs::v1::Source source);
 
+// Lists what is in the queue; ends the test program if that fails.
+void FillListing(db::Pool& pool);
+
 // A migrated database of its own with a store on it.
 class PostgresFixture {
  public:
@@ -32,6 +35,7 @@ class PostgresFixture {
       : PostgresFixture(std::make_unique<testing::TestDatabase>(cluster)) {}
 
   SongStore& store() { return *store_; }
+  db::Pool& pool() { return *pool_; }
   testing::TestDatabase& database() { return *database_; }
 
  private:
