@@ -109,6 +109,14 @@ bool Connection::LooksAlive() const {
 
 pqxx::result Connection::Execute(pqxx::transaction_base& transaction, const Statement& statement,
                                  std::span<const Param> params) {
+  std::vector<const char*> values;
+  values.reserve(params.size());
+  for (const Param& param : params)
+    values.push_back(param.null() ? nullptr : param.value().c_str());
+  if (!statement.is_prepared) {
+    return transaction.exec_params(std::string(statement.sql),
+                                   pqxx::prepare::make_dynamic_params(values));
+  }
   const std::string name(statement.name);
   auto prepared = prepared_.find(name);
   if (prepared == prepared_.end()) {
@@ -117,10 +125,6 @@ pqxx::result Connection::Execute(pqxx::transaction_base& transaction, const Stat
   }
   // The server would end the session over this, which would look like an outage.
   if (prepared->second != params.size()) throw pqxx::usage_error("wrong number of parameters");
-  std::vector<const char*> values;
-  values.reserve(params.size());
-  for (const Param& param : params)
-    values.push_back(param.null() ? nullptr : param.value().c_str());
   return transaction.exec_prepared(name, pqxx::prepare::make_dynamic_params(values));
 }
 

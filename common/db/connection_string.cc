@@ -28,7 +28,10 @@ std::string SessionOptions(const SessionSettings& settings) {
       " -c statement_timeout=", absl::ToInt64Milliseconds(settings.statement_timeout),
       " -c lock_timeout=", absl::ToInt64Milliseconds(settings.lock_timeout),
       " -c idle_in_transaction_session_timeout=5s -c client_connection_check_interval=5s"
-      " -c TimeZone=UTC -c DateStyle=ISO -c bytea_output=hex");
+      " -c TimeZone=UTC -c DateStyle=ISO -c bytea_output=hex"
+      // No statement of ours runs long enough to earn what compiling it takes.
+      " -c jit=off",
+      settings.further.empty() ? "" : " ", ToAbsl(settings.further));
 }
 
 absl::StatusOr<std::map<std::string, std::string>> ParseUrl(std::string_view url) {

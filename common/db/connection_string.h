@@ -15,6 +15,7 @@ struct SessionSettings {
   std::string_view schema;
   absl::Duration statement_timeout = absl::ZeroDuration();  // None.
   absl::Duration lock_timeout = absl::ZeroDuration();       // None.
+  std::string_view further = "";                            // As in `-c work_mem=8MB`.
 };
 
 // Returns the libpq keyword string of a URL with the session's settings in it. INVALID_ARGUMENT

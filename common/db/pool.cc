@@ -102,7 +102,8 @@ absl::StatusOr<std::unique_ptr<Pool>> Pool::Create(PoolOptions options) {
       std::string connection_string,
       ConnectionString(options.url.Reveal(), {.schema = options.schema,
                                               .statement_timeout = options.statement_timeout,
-                                              .lock_timeout = options.lock_timeout}));
+                                              .lock_timeout = options.lock_timeout,
+                                              .further = options.settings}));
   return std::unique_ptr<Pool>(new Pool(std::move(options), std::move(connection_string)));
 }
 

@@ -37,6 +37,8 @@ struct PoolOptions {
   // The server's own limits for a statement and for a wait for a lock.
   absl::Duration statement_timeout = absl::Milliseconds(900);
   absl::Duration lock_timeout = absl::Milliseconds(500);
+  // Further settings of the sessions, as in `-c work_mem=8MB`.
+  std::string settings = "";
 };
 
 // Whether work may be done again when the connection broke and nobody knows whether it was done.

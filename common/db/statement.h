@@ -11,6 +11,9 @@ struct Statement {
   // Unique within the process; it names the statement in logs and errors.
   std::string_view name;
   std::string_view sql;
+  // For one whose text is made for each use, which need not be a constant and is planned for its
+  // parameters: it is not prepared, and several texts may have one name.
+  bool is_prepared = true;
 };
 
 }  // namespace playlog::db

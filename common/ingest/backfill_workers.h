@@ -2,7 +2,7 @@
 #define PLAYLOG_COMMON_INGEST_BACKFILL_WORKERS_H_
 
 #include "common/ingest/backfill_runner.h"
-#include "common/ingest/loops.h"
+#include "common/base/loops.h"
 
 namespace playlog::ingest {
 

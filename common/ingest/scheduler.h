@@ -15,7 +15,7 @@
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "common/ingest/key_notes.h"
-#include "common/ingest/loops.h"
+#include "common/base/loops.h"
 #include "common/ingest/schedule_store.h"
 #include "common/ingest/sync_run.h"
 

@@ -95,6 +95,21 @@ curl -c cookies -H "Authorization: Bearer \$TOKEN" "$address/users/spotify/conne
 EOF
 }
 
+# A user who is staff. One that was there keeps its password, which is what the file says.
+make_demo_staff() {
+  keep_secret "$home/secrets/demo_staff_password" random_hex 12
+  register_user staff "$(<"$home/secrets/demo_staff_password")"
+  make_staff staff || fail "the user staff was registered and is not there"
+}
+
+show_demo_staff() {
+  cat <<EOF
+
+Everybody's songs, for staff: http://127.0.0.1:$PLAYLOG_HTTP_PORT/admin/
+The user is "staff", the password "$(<"$home/secrets/demo_staff_password")".
+EOF
+}
+
 run_demo() {
   step "demo"
   keep_secret "$home/secrets/demo_password" random_hex 12
@@ -102,5 +117,7 @@ run_demo() {
   fetch_demo_songs
   show_demo_songs
   rm -f "$home/run/demo.header" "$home/run/answer"
+  make_demo_staff
   show_demo_commands
+  show_demo_staff
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# stack.sh up [--demo] | down | status | rotate_keys tls|jwt|kek
+# stack.sh up [--demo] | down | status | rotate_keys tls|jwt|kek | create_staff NAME
 # The part of deploy/ that runs as the home's user, from its copy in the home. Not called by hand.
 home=${PLAYLOG_HOME:?}
 library=$home/lib
@@ -21,6 +21,8 @@ source "$library/services.sh"
 source "$library/rotation.sh"
 # shellcheck source=deploy/lib/demo.sh
 source "$library/demo.sh"
+# shellcheck source=deploy/lib/staff.sh
+source "$library/staff.sh"
 fail_on_unforeseen_errors
 umask 077
 
@@ -128,6 +130,6 @@ command_rotate_keys() {
 }
 
 case ${1:-} in
-  up | down | status | rotate_keys) "command_$1" "${@:2}" ;;
-  *) fail "usage: stack.sh up [--demo] | down | status | rotate_keys tls|jwt|kek" ;;
+  up | down | status | rotate_keys | create_staff) "command_$1" "${@:2}" ;;
+  *) fail "usage: stack.sh up [--demo] | down | status | rotate_keys tls|jwt|kek | create_staff NAME" ;;
 esac

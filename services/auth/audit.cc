@@ -1,6 +1,9 @@
 #include "services/auth/audit.h"
 
+#include <google/protobuf/util/time_util.h>
+
 #include "common/base/error.h"
+#include "services/auth/api_keys.h"
 
 namespace playlog::auth {
 
@@ -17,6 +20,16 @@ AuditEvent MakeAuditEvent(const rpc::Call& call, absl::Time at, std::int64_t use
 
 absl::Status AuditedUserGoneError() {
   return Error(errors::v1::ERROR_CODE_NOT_FOUND, "No such user", "The user has been deleted.");
+}
+
+void DescribeAuditEvent(const AuditEvent& event, v1::AuditEvent& message) {
+  message.set_id(event.id);
+  *message.mutable_at() =
+      google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(event.at));
+  message.set_action(event.action);
+  if (!event.service_name.empty()) message.set_service_name(SourceOf(event.service_name));
+  message.set_by(event.by);
+  message.set_request_id(event.request_id);
 }
 
 }  // namespace playlog::auth

@@ -35,6 +35,17 @@ struct AuditEvent {
 AuditEvent MakeAuditEvent(const rpc::Call& call, absl::Time at, std::int64_t user_id,
                           v1::AuditAction action, std::string_view service_name = "");
 
+// The event as users and staff see it.
+void DescribeAuditEvent(const AuditEvent& event, v1::AuditEvent& message);
+
+// Which events of all users to return.
+struct AuditQuery {
+  std::optional<std::int64_t> user_id = std::nullopt;
+  std::optional<v1::AuditAction> action = std::nullopt;
+  std::optional<std::int64_t> before = std::nullopt;  // Only those with a smaller id.
+  int limit = 0;
+};
+
 // The error of writing an event for a user who is gone.
 absl::Status AuditedUserGoneError();
 
@@ -57,6 +68,9 @@ class Audit {
   virtual absl::StatusOr<std::vector<AuditEvent>> List(absl::Time deadline, std::int64_t user_id,
                                                        std::optional<std::int64_t> before,
                                                        int limit) = 0;
+  // Returns the newest events of all users, newest first.
+  virtual absl::StatusOr<std::vector<AuditEvent>> ListAll(absl::Time deadline,
+                                                          const AuditQuery& query) = 0;
 };
 
 }  // namespace playlog::auth

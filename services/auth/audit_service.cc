@@ -1,29 +1,14 @@
 #include "services/auth/audit_service.h"
 
-#include <google/protobuf/util/time_util.h>
-
 #include <optional>
 #include <vector>
 
 #include "common/base/error.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/dispatcher.h"
-#include "services/auth/api_keys.h"
 
 namespace playlog::auth {
-namespace {
-
-void Describe(const AuditEvent& event, v1::AuditEvent& message) {
-  message.set_id(event.id);
-  *message.mutable_at() =
-      google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(event.at));
-  message.set_action(event.action);
-  if (!event.service_name.empty()) message.set_service_name(SourceOf(event.service_name));
-  message.set_by(event.by);
-  message.set_request_id(event.request_id);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 grpc::ServerUnaryReactor* AuditService::ListAuditEvents(grpc::CallbackServerContext* context,
                                                         const v1::ListAuditEventsRequest* request,
@@ -49,7 +34,7 @@ absl::StatusOr<v1::ListAuditEventsResponse> AuditService::ListAuditEvents(
   const bool more = std::ssize(events) > limit;
   if (more) events.pop_back();
   v1::ListAuditEventsResponse response;
-  for (const AuditEvent& event : events) Describe(event, *response.add_results());
+  for (const AuditEvent& event : events) DescribeAuditEvent(event, *response.add_results());
   if (more) response.set_next(events.back().id);
   return response;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -103,6 +104,9 @@ class CredentialStore {
   // Returns the user's keys by the name of the service.
   virtual absl::StatusOr<std::vector<StoredKey>> ListKeys(absl::Time deadline,
                                                           std::int64_t user_id) = 0;
+  // Returns the keys of some users, by user and the name of the service.
+  virtual absl::StatusOr<std::vector<StoredKey>> ListKeysOfUsers(
+      absl::Time deadline, std::span<const std::int64_t> user_ids) = 0;
   // Returns the keys for a service of all users, by user, from the one after `after_user_id` on: at
   // most `limit` of them.
   virtual absl::StatusOr<std::vector<StoredKey>> ListKeysOf(absl::Time deadline,

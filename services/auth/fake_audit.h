@@ -54,6 +54,21 @@ class FakeAudit final : public Audit {
     }
     return newest;
   }
+  absl::StatusOr<std::vector<AuditEvent>> ListAll(absl::Time, const AuditQuery& query) override {
+    const absl::MutexLock lock(&mutex_);
+    if (!failure_.ok()) return failure_;
+    std::vector<AuditEvent> newest;
+    for (auto event = events_.rbegin(); event != events_.rend(); ++event) {
+      if (query.user_id.value_or(event->user_id) != event->user_id ||
+          query.action.value_or(event->action) != event->action ||
+          (query.before.has_value() && event->id >= *query.before)) {
+        continue;
+      }
+      if (std::ssize(newest) == query.limit) break;
+      newest.push_back(*event);
+    }
+    return newest;
+  }
 
  private:
   absl::StatusOr<bool> UserExists(std::int64_t user_id) {

@@ -5,6 +5,8 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -89,6 +91,15 @@ class FakeCredentialStore final : public CredentialStore {
     std::vector<StoredKey> keys;
     for (const auto& [owner, key] : keys_) {
       if (known && owner.first == user_id) keys.push_back(key.sealed.about);
+    }
+    return keys;
+  }
+  absl::StatusOr<std::vector<StoredKey>> ListKeysOfUsers(
+      absl::Time deadline, std::span<const std::int64_t> user_ids) override {
+    std::vector<StoredKey> keys;
+    for (const std::int64_t user_id : std::set<std::int64_t>(user_ids.begin(), user_ids.end())) {
+      PLAYLOG_ASSIGN_OR_RETURN(const std::vector<StoredKey> of_user, ListKeys(deadline, user_id));
+      keys.insert(keys.end(), of_user.begin(), of_user.end());
     }
     return keys;
   }

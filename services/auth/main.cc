@@ -37,6 +37,8 @@
 #include "services/auth/signing_key_service.h"
 #include "services/auth/token_key_file.h"
 #include "services/auth/tokens.h"
+#include "services/auth/user_admin_service.h"
+#include "services/auth/user_directory.h"
 #include "services/auth/user_service.h"
 #include "services/auth/vault.h"
 
@@ -139,8 +141,10 @@ int main(int argc, char** argv) {
   auth::KeyVaultService key_vault_service(
       {credentials, vault, audit, open_limits, clock, dispatcher});
   auth::AuditService audit_service(audit, dispatcher);
+  auth::UserDirectory user_directory(*pool);
+  auth::UserAdminService user_admin_service(user_directory, credentials, audit, clock, dispatcher);
   auth::SigningKeyService signing_key_service(access_tokens, dispatcher);
   auth::RevocationService revocation_service(store, dispatcher);
   return process.Serve({&user_service, &api_key_service, &key_vault_service, &signing_key_service,
-                        &revocation_service, &audit_service});
+                        &revocation_service, &audit_service, &user_admin_service});
 }

@@ -46,6 +46,14 @@ constexpr Statement kList{"list_audit_events", R"sql(
   WHERE user_id = $1::bigint AND ($2::bigint IS NULL OR id < $2::bigint)
   ORDER BY id DESC LIMIT $3::bigint)sql"};
 
+// By the primary key, or the index of one of the two filters.
+constexpr Statement kListAll{"list_all_audit_events", R"sql(
+  SELECT id, at, action, service_name, done_by, request_id, user_id FROM audit_events
+  WHERE ($1::bigint IS NULL OR user_id = $1::bigint) AND ($2::text IS NULL OR action = $2::text)
+    AND ($3::bigint IS NULL OR id < $3::bigint)
+  ORDER BY id DESC LIMIT $4::bigint)sql",
+                             false};
+
 // The name as the table has it: KEY_OPENED.
 std::string NameOf(v1::AuditAction action) {
   return v1::AuditAction_Name(action).substr(kActionPrefix.size());
@@ -122,6 +130,19 @@ absl::StatusOr<std::vector<AuditEvent>> PostgresAudit::List(absl::Time deadline,
   std::vector<AuditEvent> events;
   events.reserve(rows.size());
   for (const Row row : rows) events.push_back(ReadEvent(row, user_id));
+  return events;
+}
+
+absl::StatusOr<std::vector<AuditEvent>> PostgresAudit::ListAll(absl::Time deadline,
+                                                               const AuditQuery& query) {
+  std::optional<std::string> action;
+  if (query.action.has_value()) action = NameOf(*query.action);
+  PLAYLOG_ASSIGN_OR_RETURN(
+      const Rows rows, pool_.Query(deadline, Effect::kIdempotent, kListAll, query.user_id, action,
+                                   query.before, query.limit));
+  std::vector<AuditEvent> events;
+  events.reserve(rows.size());
+  for (const Row row : rows) events.push_back(ReadEvent(row, row.Int64(6)));
   return events;
 }
 

@@ -25,6 +25,8 @@ class PostgresAudit final : public Audit {
   absl::StatusOr<std::vector<AuditEvent>> List(absl::Time deadline, std::int64_t user_id,
                                                std::optional<std::int64_t> before,
                                                int limit) override;
+  absl::StatusOr<std::vector<AuditEvent>> ListAll(absl::Time deadline,
+                                                  const AuditQuery& query) override;
 
  private:
   db::Pool& pool_;

@@ -72,6 +72,10 @@ constexpr Statement kRecordUse{"record_key_use", R"sql(
 constexpr Statement kListKeys{"list_keys", "SELECT " PLAYLOG_KEY_COLUMNS R"sql(
   FROM api_credentials WHERE user_id = $1::bigint ORDER BY service_name COLLATE "C")sql"};
 
+constexpr Statement kListKeysOfUsers{"list_keys_of_users", "SELECT " PLAYLOG_KEY_COLUMNS R"sql(
+  FROM api_credentials WHERE user_id = ANY ($1::bigint[])
+  ORDER BY user_id, service_name COLLATE "C")sql"};
+
 // In the order of the unique index, so that a page costs its own rows, and at most as many of the
 // other service.
 constexpr Statement kListKeysOf{"list_keys_of_service", "SELECT " PLAYLOG_KEY_COLUMNS R"sql(
@@ -269,6 +273,17 @@ absl::StatusOr<std::vector<StoredKey>> PostgresCredentialStore::ListKeys(absl::T
                                                                          std::int64_t user_id) {
   PLAYLOG_ASSIGN_OR_RETURN(const Rows rows,
                            pool_.Query(deadline, Effect::kIdempotent, kListKeys, user_id));
+  std::vector<StoredKey> keys;
+  for (const Row row : rows) keys.push_back(ReadKey(row));
+  return keys;
+}
+
+absl::StatusOr<std::vector<StoredKey>> PostgresCredentialStore::ListKeysOfUsers(
+    absl::Time deadline, std::span<const std::int64_t> user_ids) {
+  db::Array asked;
+  for (const std::int64_t user_id : user_ids) asked.Add(user_id);
+  PLAYLOG_ASSIGN_OR_RETURN(const Rows rows, pool_.Query(deadline, Effect::kIdempotent,
+                                                        kListKeysOfUsers, std::move(asked)));
   std::vector<StoredKey> keys;
   for (const Row row : rows) keys.push_back(ReadKey(row));
   return keys;

@@ -26,6 +26,8 @@ class PostgresCredentialStore final : public CredentialStore {
   absl::Status RecordUse(absl::Time deadline, const KeyUse& use, absl::Time now) override;
   absl::StatusOr<std::vector<StoredKey>> ListKeys(absl::Time deadline,
                                                   std::int64_t user_id) override;
+  absl::StatusOr<std::vector<StoredKey>> ListKeysOfUsers(
+      absl::Time deadline, std::span<const std::int64_t> user_ids) override;
   absl::StatusOr<std::vector<StoredKey>> ListKeysOf(absl::Time deadline,
                                                     const std::string& service_name,
                                                     std::int64_t after_user_id, int limit) override;

@@ -221,6 +221,11 @@ bool IsScalar(const FieldDescriptor& field) {
          (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE || IsTimestamp(field));
 }
 
+bool IsRepeatedScalar(const FieldDescriptor& field) {
+  return field.is_repeated() &&
+         (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE || IsTimestamp(field));
+}
+
 bool IsCookie(const FieldDescriptor& field) {
   return field.options().HasExtension(options::v1::cookie);
 }
@@ -298,8 +303,8 @@ absl::Status SetField(Message& message, const FieldDescriptor& field, const Sent
   return NotAllowed(field, name);
 }
 
-absl::Status SetFieldFromText(Message& message, const FieldDescriptor& field,
-                              std::string_view text) {
+absl::Status SetFieldFromText(Message& message, const FieldDescriptor& field, std::string_view text,
+                              std::string_view name) {
   std::optional<SentValue> value;
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_INT32:
@@ -318,8 +323,8 @@ absl::Status SetFieldFromText(Message& message, const FieldDescriptor& field,
     default:
       value = text;
   }
-  if (!value.has_value()) return NotAllowed(field, field.name());
-  return SetField(message, field, *value, field.name());
+  if (!value.has_value()) return NotAllowed(field, name);
+  return SetField(message, field, *value, name);
 }
 
 std::string Shortened(std::string_view name) {

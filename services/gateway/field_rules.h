@@ -32,6 +32,9 @@ bool IsTimestamp(const google::protobuf::FieldDescriptor& field);
 // message other than a Timestamp.
 bool IsScalar(const google::protobuf::FieldDescriptor& field);
 
+// Whether the field is a number of such values, which a query gives one by one.
+bool IsRepeatedScalar(const google::protobuf::FieldDescriptor& field);
+
 // Whether the field travels as a cookie (the option `cookie`), and so neither in JSON nor in a URL.
 bool IsCookie(const google::protobuf::FieldDescriptor& field);
 
@@ -50,8 +53,8 @@ absl::Status SetField(google::protobuf::Message& message,
 // The same for the text of a query or path parameter, well-formed UTF-8: integers and numbers are
 // written as in JSON, booleans as `true` and `false`.
 absl::Status SetFieldFromText(google::protobuf::Message& message,
-                              const google::protobuf::FieldDescriptor& field,
-                              std::string_view text);
+                              const google::protobuf::FieldDescriptor& field, std::string_view text,
+                              std::string_view name);
 
 // A name that a client sent, cut to 64 bytes at a character's end, fit for the text of an error.
 std::string Shortened(std::string_view name);

@@ -111,9 +111,12 @@ json::array Document::Parameters(const Route& route, const MethodDescriptor& met
   for (const CookieField& cookie : route.request_cookies) {
     add(*method.input_type()->FindFieldByName(cookie.field->name()), "cookie", cookie.name);
   }
-  for (int i = 0; i < method.input_type()->field_count() && !route.takes_body; ++i) {
-    const FieldDescriptor& field = *method.input_type()->field(i);
-    if (IsScalar(field) && !not_in_body.contains(&field)) add(field, "query", field.name());
+  for (const QueryParameter& parameter : route.parameters) {
+    const google::protobuf::Descriptor* type = method.input_type();
+    if (parameter.parent != nullptr) {
+      type = type->FindFieldByName(parameter.parent->name())->message_type();
+    }
+    add(*type->FindFieldByName(parameter.field->name()), "query", parameter.name);
   }
   return parameters;
 }

@@ -160,7 +160,11 @@ json::object OpenApiSchemas::Field(const FieldDescriptor& field, Direction direc
   return schema;
 }
 
+// What is given several times is an array to OpenAPI, whose form in a query is just that.
 json::object OpenApiSchemas::Parameter(const FieldDescriptor& field) {
+  if (field.is_repeated()) {
+    return {{"type", "array"}, {"items", Value(field, Direction::kRequest)}};
+  }
   return Value(field, Direction::kRequest);
 }
 

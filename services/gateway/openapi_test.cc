@@ -96,6 +96,18 @@ TEST_F(OpenApi, DescribesParameters) {
   EXPECT_EQ(At("/components/schemas/Source/enum"), R"(["spotify","lastfm"])");
 }
 
+TEST_F(OpenApi, DescribesParametersOfAMessageAndRepeatedOnes) {
+  const std::string list = "/paths/~1admin~1api~1songs/get/parameters/";
+  EXPECT_EQ(At(list + "0/name"), "\"filter.q\"");
+  EXPECT_EQ(At(list + "1/name"), "\"filter.source\"");
+  EXPECT_EQ(At(list + "1/schema"), R"({"$ref":"#/components/schemas/Source"})");
+  const std::string users = "/paths/~1admin~1api~1users~1songs/get/parameters/0";
+  EXPECT_EQ(At(users + "/name"), "\"user_ids\"");
+  EXPECT_EQ(At(users + "/required"), "true");
+  EXPECT_EQ(At(users + "/schema"),
+            R"({"type":"array","items":{"type":"integer","format":"int64"}})");
+}
+
 TEST_F(OpenApi, DescribesRequestsStrictly) {
   EXPECT_EQ(At("/paths/~1users~1api-keys/post/requestBody/content/application~1json/schema/$ref"),
             "\"#/components/schemas/StoreApiKeyRequest\"");

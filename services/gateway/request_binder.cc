@@ -39,6 +39,7 @@ absl::Status MalformedQuery(std::string_view why) {
                "Write it as name=value&name=value, percent-encoded as UTF-8.");
 }
 
+// Whether the path of the route gives the field.
 bool IsInPath(const Route& route, const FieldDescriptor* field) {
   return std::any_of(route.segments.begin(), route.segments.end(),
                      [field](const PathSegment& segment) { return segment.field == field; });
@@ -47,19 +48,23 @@ bool IsInPath(const Route& route, const FieldDescriptor* field) {
 // Sets one query parameter, in its decoded form.
 absl::Status BindParameter(const Route& route, const std::string& name, const std::string& value,
                            absl::flat_hash_set<std::string>& seen, Message& request) {
-  const FieldDescriptor* field = request.GetDescriptor()->FindFieldByName(name);
-  if (route.takes_body || field == nullptr || !IsScalar(*field) || IsInPath(route, field) ||
-      IsCookie(*field)) {
+  const auto parameter =
+      std::find_if(route.parameters.begin(), route.parameters.end(),
+                   [&name](const QueryParameter& candidate) { return candidate.name == name; });
+  if (parameter == route.parameters.end()) {
     if (route.ignores_unknown_parameters) return absl::OkStatus();
     return Error(errors::v1::ERROR_CODE_UNKNOWN_PARAMETER,
                  absl::StrCat("Unknown parameter: ", Shortened(name)),
                  "Leave the parameter out, or check its spelling.");
   }
-  if (!seen.insert(name).second) {
+  if (!parameter->field->is_repeated() && !seen.insert(name).second) {
     return Error(errors::v1::ERROR_CODE_INVALID_PARAMETER,
                  absl::StrCat("Invalid ", name, ": given twice"), "Give each parameter once.");
   }
-  const absl::Status status = SetFieldFromText(request, *field, value);
+  Message& message = parameter->parent == nullptr
+                         ? request
+                         : *request.GetReflection()->MutableMessage(&request, parameter->parent);
+  const absl::Status status = SetFieldFromText(message, *parameter->field, value, name);
   return status.ok() ? status : ToParameterError(status);
 }
 
@@ -119,7 +124,8 @@ absl::StatusOr<std::unique_ptr<Message>> BindRequest(const Route& route,
                  "Send this request without a body.");
   }
   for (std::size_t i = 0; i < in_path.size(); ++i) {
-    const absl::Status status = SetFieldFromText(*request, *in_path[i], path_values[i]);
+    const absl::Status status =
+        SetFieldFromText(*request, *in_path[i], path_values[i], in_path[i]->name());
     if (!status.ok()) return ToParameterError(status);
   }
   PLAYLOG_RETURN_IF_ERROR(BindCookies(route, headers, *request));

@@ -92,6 +92,68 @@ TEST_F(RequestBinder, RefusesAParameterThatIsGivenTwice) {
   EXPECT_THAT(Fetch("limit=5&limit=6"), ErrorIs(errors::v1::ERROR_CODE_INVALID_PARAMETER));
 }
 
+// A route whose request has messages and repeated fields.
+std::unique_ptr<Router> RouterOf(const TestProtos& protos) {
+  auto router = Router::Create(protos.Services());
+  EXPECT_THAT(router, IsOk());
+  return *std::move(router);
+}
+
+constexpr char kListing[] =
+    "message Inner { optional string q = 1; repeated int64 ids = 2; Inner more = 3;"
+    "  google.protobuf.Timestamp from = 4; playlog.songs.v1.Source source = 5; }"
+    "message Q { Inner filter = 1; repeated string names = 2; repeated Inner others = 3;"
+    "  map<string, string> labels = 4; string order = 5; } message A {}"
+    "service S { rpc M(Q) returns (A) {"
+    "option (playlog.options.v1.access) = {anyone: true};"
+    "option (google.api.http) = {get: '/x'}; } }";
+
+TEST_F(RequestBinder, BindsTheFieldsOfAMessageByDottedNames) {
+  const TestProtos protos(kListing);
+  const auto router = RouterOf(protos);
+  const Route& route = *router->Find("GET", "/x").route;
+  const auto request = BindRequest(
+      route, {}, "filter.q=a+b&filter.from=2024-01-15T14:30:00Z&order=id&filter.source=lastfm", "");
+  ASSERT_THAT(request, IsOk());
+  EXPECT_EQ(
+      (*request)->ShortDebugString(),
+      "filter { q: \"a b\" from { seconds: 1705329000 } source: SOURCE_LASTFM } order: \"id\"");
+  EXPECT_EQ((*BindRequest(route, {}, "filter.q=", ""))->ShortDebugString(), "filter { q: \"\" }");
+  const absl::Status bad = BindRequest(route, {}, "filter.from=yesterday", "").status();
+  EXPECT_THAT(bad, ErrorIs(errors::v1::ERROR_CODE_INVALID_PARAMETER));
+  EXPECT_EQ(bad.message(),
+            "Invalid filter.from: must be an RFC 3339 time such as 2024-01-15T14:30:00Z");
+  EXPECT_EQ(FieldOf(bad), "filter.from");
+  EXPECT_EQ(BindRequest(route, {}, "filter.q=a&filter.q=b", "").status().message(),
+            "Invalid filter.q: given twice");
+  EXPECT_THAT(ForClientOf(route, InvalidField("filter.q", "shorter")),
+              ErrorIs(errors::v1::ERROR_CODE_INVALID_PARAMETER));
+}
+
+TEST_F(RequestBinder, AppendsTheValuesOfARepeatedField) {
+  const TestProtos protos(kListing);
+  const auto router = RouterOf(protos);
+  const Route& route = *router->Find("GET", "/x").route;
+  EXPECT_EQ((*BindRequest(route, {}, "names=b&filter.ids=2&names=a&filter.ids=1", ""))
+                ->ShortDebugString(),
+            "filter { ids: 2 ids: 1 } names: \"b\" names: \"a\"");
+  EXPECT_THAT(BindRequest(route, {}, "filter.ids=1&filter.ids=x", "").status(),
+              ErrorIs(errors::v1::ERROR_CODE_INVALID_PARAMETER));
+}
+
+TEST_F(RequestBinder, TakesNeitherMessagesNorMapsNorWhatLiesDeeper) {
+  const TestProtos protos(kListing);
+  const auto router = RouterOf(protos);
+  const Route& route = *router->Find("GET", "/x").route;
+  for (const std::string name :
+       {"filter", "filter.", ".q", "filter.more", "filter.more.q", "others", "others.q", "labels",
+        "labels.key", "filter.unknown", "q"}) {
+    EXPECT_THAT(BindRequest(route, {}, name + "=1", "").status(),
+                ErrorIs(errors::v1::ERROR_CODE_UNKNOWN_PARAMETER))
+        << name;
+  }
+}
+
 TEST_F(RequestBinder, NamesUnknownParameters) {
   for (const std::string name : {"Limit", "limt", "source[]", "user_id", "lImit", "limit "}) {
     const absl::Status status = Fetch(name + "=5");

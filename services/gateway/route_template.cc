@@ -149,6 +149,31 @@ absl::Status ReadRevisioned(Route& route) {
                 "only a user's GET of JSON from one service without side effects is revisioned");
 }
 
+// The fields that stand in the query: all that are not elsewhere and have a form there. Messages
+// inside messages have none.
+std::vector<QueryParameter> ParametersOf(const Route& route) {
+  std::vector<QueryParameter> parameters;
+  const auto add = [&](const FieldDescriptor* parent, const FieldDescriptor& field) {
+    const std::string prefix = parent == nullptr ? "" : parent->name() + ".";
+    if (!IsCookie(field) && (IsScalar(field) || IsRepeatedScalar(field))) {
+      parameters.push_back({prefix + field.name(), parent, &field});
+    }
+  };
+  const Descriptor& request = *route.method->input_type();
+  for (int i = 0; i < request.field_count(); ++i) {
+    const FieldDescriptor& field = *request.field(i);
+    if (std::any_of(route.segments.begin(), route.segments.end(),
+                    [&field](const PathSegment& segment) { return segment.field == &field; })) {
+      continue;
+    }
+    add(nullptr, field);
+    const Descriptor* inner = field.message_type();
+    if (inner == nullptr || field.is_repeated() || IsTimestamp(field)) continue;
+    for (int j = 0; j < inner->field_count(); ++j) add(&field, *inner->field(j));
+  }
+  return parameters;
+}
+
 absl::StatusOr<Route> RouteOf(const MethodDescriptor& method, const google::api::HttpRule& rule) {
   Route route;
   std::tie(route.verb, route.path) = VerbAndPath(rule);
@@ -164,6 +189,7 @@ absl::StatusOr<Route> RouteOf(const MethodDescriptor& method, const google::api:
   route.method = &method;
   route.grpc_method = absl::StrCat("/", method.service()->full_name(), "/", method.name());
   route.takes_body = !rule.body().empty();
+  if (!route.takes_body) route.parameters = ParametersOf(route);
   route.only_reads = level == MethodOptions::NO_SIDE_EFFECTS;
   route.is_idempotent = route.only_reads || level == MethodOptions::IDEMPOTENT;
   route.streams = method.server_streaming();

@@ -27,6 +27,14 @@ struct PathSegment {
   const google::protobuf::FieldDescriptor* field = nullptr;
 };
 
+// A parameter of the query: a field of the request, `limit`, or a field of a message in it,
+// `filter.source`.
+struct QueryParameter {
+  std::string name;
+  const google::protobuf::FieldDescriptor* parent = nullptr;  // Null for a field of the request.
+  const google::protobuf::FieldDescriptor* field = nullptr;
+};
+
 // What one verb on one path does. All that the gateway knows of an RPC stands here.
 struct Route {
   std::string verb;  // "GET"
@@ -49,6 +57,8 @@ struct Route {
   int deadline_ms = 5000;
   bool ignores_unknown_parameters = false;
   bool revisioned = false;  // Answers have revisions and get an ETag (revisioned_answers.h).
+
+  std::vector<QueryParameter> parameters;  // In the order of declaration.
 
   std::vector<CookieField> request_cookies;  // The request's fields that come as cookies.
   std::vector<CookieField> answer_cookies;   // The answer's fields that are set as cookies.

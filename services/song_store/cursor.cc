@@ -21,6 +21,7 @@ constexpr std::size_t kPayloadBytes = 1 + 2 * kNumberBytes;  // version, played_
 constexpr std::size_t kSignatureBytes = 32;
 // Keeps signatures for other purposes from being taken for a cursor's.
 constexpr std::string_view kPurpose = "playlog.song_store.cursor";
+constexpr std::string_view kPlacePurpose = "playlog.song_store.list_cursor";
 
 void AppendNumber(std::string& bytes, std::int64_t number) {
   for (int shift = 56; shift >= 0; shift -= 8) {
@@ -52,6 +53,19 @@ std::string CursorCodec::Sign(std::int64_t user_id, songs::v1::Source filter,
   AppendNumber(message, user_id);
   AppendNumber(message, filter);
   message.append(payload);
+  return SignMessage(message);
+}
+
+// The length of the scope keeps it and the place apart.
+std::string CursorCodec::SignPlace(std::string_view scope, std::string_view place) const {
+  std::string message(kPlacePurpose);
+  AppendNumber(message, static_cast<std::int64_t>(scope.size()));
+  message.append(scope);
+  message.append(place);
+  return SignMessage(message);
+}
+
+std::string CursorCodec::SignMessage(std::string_view message) const {
   unsigned char signature[EVP_MAX_MD_SIZE];
   const std::string_view key = key_.Reveal();
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
@@ -80,6 +94,20 @@ std::optional<Position> CursorCodec::Decode(std::int64_t user_id, songs::v1::Sou
   }
   return Position{ReadNumber(payload.substr(1, kNumberBytes)),
                   ReadNumber(payload.substr(1 + kNumberBytes, kNumberBytes))};
+}
+
+std::string CursorCodec::EncodePlace(std::string_view scope, std::string_view place) const {
+  return Base64UrlEncode(SignPlace(scope, place).append(place));
+}
+
+std::optional<std::string> CursorCodec::DecodePlace(std::string_view scope,
+                                                    std::string_view cursor) const {
+  const std::optional<std::string> bytes = Base64UrlDecode(cursor);
+  if (!bytes.has_value() || bytes->size() < kSignatureBytes) return std::nullopt;
+  const std::string_view place = std::string_view(*bytes).substr(kSignatureBytes);
+  const std::string expected = SignPlace(scope, place);
+  if (CRYPTO_memcmp(expected.data(), bytes->data(), kSignatureBytes) != 0) return std::nullopt;
+  return std::string(place);
 }
 
 }  // namespace playlog::song_store

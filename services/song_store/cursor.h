@@ -36,9 +36,16 @@ class CursorCodec {
   std::optional<Position> Decode(std::int64_t user_id, songs::v1::Source filter,
                                  std::string_view cursor) const;
 
+  // The same for a list of another kind: `scope` is all that the cursor is bound to, `place` where
+  // it leads.
+  std::string EncodePlace(std::string_view scope, std::string_view place) const;
+  std::optional<std::string> DecodePlace(std::string_view scope, std::string_view cursor) const;
+
  private:
   explicit CursorCodec(Secret key) : key_(std::move(key)) {}
   std::string Sign(std::int64_t user_id, songs::v1::Source filter, std::string_view payload) const;
+  std::string SignPlace(std::string_view scope, std::string_view place) const;
+  std::string SignMessage(std::string_view message) const;
 
   Secret key_;
 };

@@ -11,6 +11,8 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/db/row_export.h"
+#include "services/song_store/listing_filler.h"
+#include "services/song_store/song_row.h"
 
 namespace playlog::song_store {
 namespace {
@@ -112,6 +114,11 @@ WITH admission AS MATERIALIZED (
   INSERT INTO batches (id, user_id, source, origin, inserted, updated) OVERRIDING SYSTEM VALUE
   SELECT drawn.batch_id, $1, $2, $3, inserted, updated FROM counted CROSS JOIN drawn
   WHERE inserted + updated > 0
+), queued AS (
+  INSERT INTO listing_queue (user_id, first_played_at, last_played_at)
+  SELECT $1, first, last
+  FROM (SELECT min(played_at) AS first, max(played_at) AS last FROM changed) AS span
+  CROSS JOIN counted WHERE inserted + updated > 0
 ), )sql" PLAYLOG_REVISE("inserted + updated") R"sql(
 SELECT inserted, updated, admitted, CASE
   WHEN inserted + updated = 0 THEN seen.revision
@@ -128,11 +135,7 @@ FROM counted CROSS JOIN admission CROSS JOIN seen)sql";
 // The order is the index's, which has no id: PostgreSQL reads the index backwards and sorts the
 // plays of one instant among themselves by their id (an incremental sort), so a page costs its own
 // songs and those of the instant at which it begins.
-#define PLAYLOG_SELECT_SONGS                                                             \
-  "SELECT id, title, artist, album, played_at, album_thumbnail, track_url, artists_url," \
-  " duration_ms, source, artist_lastfm_url, track_mbid, artist_mbid, album_mbid, loved," \
-  " streamable, album_thumbnail_small, album_thumbnail_medium, album_thumbnail_large,"   \
-  " album_thumbnail_extralarge FROM plays WHERE user_id = $1"
+#define PLAYLOG_SELECT_SONGS "SELECT " PLAYLOG_SONG_COLUMNS " FROM plays WHERE user_id = $1"
 #define PLAYLOG_NEWEST_FIRST " ORDER BY played_at DESC, id DESC LIMIT $2"
 // The first comparison is implied by the second; it alone can bound the scan of the index.
 #define PLAYLOG_AFTER " AND played_at <= $3 AND (played_at, id) < ($3, $4)"
@@ -195,43 +198,6 @@ ORDER BY batches.id LIMIT $3::bigint)sql"};
 
 constexpr db::ExportedTable kExportedTables[] = {{"plays", kExportPlays, 2},
                                                  {"batches", kExportBatches}};
-
-void Assign(const db::Row& row, std::size_t column, std::string* text) {
-  const std::string_view value = row.Text(column);
-  text->assign(value.data(), value.size());
-}
-
-// A text that is not known is unset in the fields that can be unset.
-void AssignIfKnown(const db::Row& row, std::size_t column, Song& song,
-                   std::string* (Song::*field)()) {
-  if (!row.Text(column).empty()) Assign(row, column, (song.*field)());
-}
-
-void ReadSong(const db::Row& row, Song& song) {
-  song.set_id(row.Int64(0));
-  Assign(row, 1, song.mutable_title());
-  Assign(row, 2, song.mutable_artist());
-  Assign(row, 3, song.mutable_album());
-  const std::int64_t micros = absl::ToUnixMicros(row.Time(4));
-  const std::int64_t micros_of_second = ((micros % 1'000'000) + 1'000'000) % 1'000'000;
-  song.mutable_played_at()->set_seconds((micros - micros_of_second) / 1'000'000);
-  song.mutable_played_at()->set_nanos(static_cast<std::int32_t>(micros_of_second * 1'000));
-  Assign(row, 5, song.mutable_album_thumbnail());
-  Assign(row, 6, song.mutable_track_url());
-  Assign(row, 7, song.mutable_artists_url());
-  song.set_duration_ms(row.Int32(8));
-  song.set_source(static_cast<songs::v1::Source>(row.Int32(9)));
-  AssignIfKnown(row, 10, song, &Song::mutable_artist_lastfm_url);
-  AssignIfKnown(row, 11, song, &Song::mutable_track_mbid);
-  AssignIfKnown(row, 12, song, &Song::mutable_artist_mbid);
-  AssignIfKnown(row, 13, song, &Song::mutable_album_mbid);
-  song.set_loved(row.Bool(14));
-  song.set_streamable(row.Bool(15));
-  AssignIfKnown(row, 16, song, &Song::mutable_album_thumbnail_small);
-  AssignIfKnown(row, 17, song, &Song::mutable_album_thumbnail_medium);
-  AssignIfKnown(row, 18, song, &Song::mutable_album_thumbnail_large);
-  AssignIfKnown(row, 19, song, &Song::mutable_album_thumbnail_extralarge);
-}
 
 std::vector<db::Param> UpsertParams(const Batch& batch) {
   db::Array played_at, digest, duration_ms, loved, streamable, title, artist;
@@ -335,6 +301,7 @@ absl::StatusOr<std::int64_t> PostgresSongStore::Erase(std::int64_t user_id, int 
                                                              kErasePlays, user_id, limit));
   const std::int64_t erased = plays[0].Int64(0);
   if (erased == limit) return erased;
+  PLAYLOG_RETURN_IF_ERROR(EraseFromListing(pool_, user_id, limit, deadline));
   while (true) {
     PLAYLOG_ASSIGN_OR_RETURN(const db::Rows batches, pool_.Query(deadline, db::Effect::kIdempotent,
                                                                  kEraseBatches, user_id, limit));

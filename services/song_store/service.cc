@@ -88,6 +88,7 @@ grpc::ServerUnaryReactor* SongStoreService::EraseSongs(grpc::CallbackServerConte
 absl::StatusOr<UpsertSongsResponse> SongStoreService::UpsertSongs(
     rpc::Call& call, const UpsertSongsRequest& request) {
   PLAYLOG_CRASH_POINT("batch_received");
+  ++upserts_;
   PLAYLOG_ASSIGN_OR_RETURN(const Batch batch, MakeBatch(request));
   PLAYLOG_ASSIGN_OR_RETURN(const UpsertCounts counts, store_.Upsert(batch, call.deadline));
   PLAYLOG_CRASH_POINT("batch_committed");

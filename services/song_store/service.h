@@ -1,6 +1,8 @@
 #ifndef PLAYLOG_SERVICES_SONG_STORE_SERVICE_H_
 #define PLAYLOG_SERVICES_SONG_STORE_SERVICE_H_
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -47,7 +49,11 @@ class SongStoreService final : public songs::v1::SongStoreService::CallbackServi
   absl::StatusOr<songs::v1::EraseSongsResponse> EraseSongs(
       rpc::Call& call, const songs::v1::EraseSongsRequest& request);
 
+  // How many batches have come in.
+  std::int64_t upserts() const { return upserts_; }
+
  private:
+  std::atomic<std::int64_t> upserts_ = 0;
   SongStore& store_;
   const CursorCodec& cursors_;
   rpc::Dispatcher& dispatcher_;

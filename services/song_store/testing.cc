@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/db/migrate.h"
+#include "services/song_store/listing_filler.h"
 #include "song_store_migrations.h"
 
 namespace playlog::song_store {
@@ -39,6 +40,15 @@ Batch BatchOf(const std::vector<songs::v1::Play>& plays, std::int64_t user_id,
   absl::StatusOr<Batch> batch = MakeBatch(request);
   Require(batch.status());
   return *std::move(batch);
+}
+
+void FillListing(db::Pool& pool) {
+  ListingFiller filler(pool);
+  while (true) {
+    const absl::StatusOr<bool> worked = filler.Step();
+    Require(worked.status());
+    if (!*worked) return;
+  }
 }
 
 PostgresFixture::PostgresFixture(std::unique_ptr<testing::TestDatabase> database)

@@ -23,6 +23,9 @@ songs::v1::Play PlayAt(std::int64_t played_at_us, const std::string& title);
 Batch BatchOf(const std::vector<songs::v1::Play>& plays, std::int64_t user_id,
               songs::v1::Source source);
 
+// Lists what is in the queue; ends the test program if that fails.
+void FillListing(db::Pool& pool);
+
 // A migrated database of its own with a store on it.
 class PostgresFixture {
  public:
@@ -35,6 +38,7 @@ class PostgresFixture {
   // Makes a store as another process has one on the same database, which remembers nothing. It does
   // not outlive the fixture.
   std::unique_ptr<SongStore> OtherStore() { return std::make_unique<PostgresSongStore>(*pool_); }
+  db::Pool& pool() { return *pool_; }
   testing::TestDatabase& database() { return *database_; }
 
  private:

@@ -74,17 +74,22 @@ class ErasureTest : public EndToEndTest {
 TEST_F(ErasureTest, NothingOfADeletedUserIsLeftInAnyTable) {
   const Person other = NewPerson(stack());
   const Person person = NewPerson(stack());
+  ASSERT_TRUE(Await(absl::Seconds(20), [] {
+    return stack().database().Execute("SELECT count(*) FROM song_store.listing_queue") == "0";
+  })) << "the listing of plays for staff is not filled";
   // The search finds what there is to be found.
   const auto places = FindText(stack(), person.canary);
   EXPECT_THAT(places, IsSupersetOf({"auth.users.username", "auth.api_credentials.service_user_id",
-                                    "song_store.plays.title", "spotify_ingest.rejected_items.raw",
+                                    "song_store.plays.title", "song_store.listed_tracks.words",
+                                    "spotify_ingest.rejected_items.raw",
                                     "lastfm_ingest.rejected_items.raw"}));
   EXPECT_THAT(FindText(stack(), person.secret), IsEmpty()) << "a key is stored in the clear";
   EXPECT_THAT(
       FindUserId(stack(), person.user.id),
       IsSupersetOf({"auth.users.id", "auth.api_credentials.user_id", "auth.audit_events.user_id",
                     "auth.refresh_families.user_id", "song_store.batches.user_id",
-                    "song_store.plays.user_id", "spotify_ingest.rate_limits.user_id",
+                    "song_store.plays.user_id", "song_store.listed_plays.user_id",
+                    "song_store.listed_users.user_id", "spotify_ingest.rate_limits.user_id",
                     "lastfm_ingest.rate_limits.user_id", "lastfm_ingest.jobs.user_id"}));
   const auto of_other = FindUserId(stack(), other.user.id);
 

@@ -1,5 +1,5 @@
-#ifndef PLAYLOG_COMMON_INGEST_LOOPS_H_
-#define PLAYLOG_COMMON_INGEST_LOOPS_H_
+#ifndef PLAYLOG_COMMON_BASE_LOOPS_H_
+#define PLAYLOG_COMMON_BASE_LOOPS_H_
 
 #include <chrono>
 #include <condition_variable>
@@ -14,7 +14,7 @@
 
 #include "absl/time/time.h"
 
-namespace playlog::ingest {
+namespace playlog {
 
 struct LoopsOptions {
   // A loop that gives no sign of life for so long hangs.
@@ -86,6 +86,6 @@ class Loops {
   std::thread watch_;
 };
 
-}  // namespace playlog::ingest
+}  // namespace playlog
 
-#endif  // PLAYLOG_COMMON_INGEST_LOOPS_H_
+#endif  // PLAYLOG_COMMON_BASE_LOOPS_H_

@@ -1,4 +1,4 @@
-#include "common/ingest/loops.h"
+#include "common/base/loops.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -8,7 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 
-namespace playlog::ingest {
+namespace playlog {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
@@ -123,4 +123,4 @@ void Loops::Watch() {
   }
 }
 
-}  // namespace playlog::ingest
+}  // namespace playlog

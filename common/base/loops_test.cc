@@ -1,4 +1,4 @@
-#include "common/ingest/loops.h"
+#include "common/base/loops.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 
 #include "absl/synchronization/notification.h"
 
-namespace playlog::ingest {
+namespace playlog {
 namespace {
 
 TEST(LoopsTest, BeginsALoopThatThrowsOrReturnsAgain) {
@@ -71,4 +71,4 @@ TEST(LoopsTest, TellsOfALoopThatHangs) {
 }
 
 }  // namespace
-}  // namespace playlog::ingest
+}  // namespace playlog

@@ -1,0 +1,467 @@
+#include "services/song_store/listing_sql.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "common/base/strings.h"
+
+namespace playlog::song_store {
+namespace {
+
+constexpr char kPlayColumns[] = "p.id, p.user_id, p.played_at, p.batch_id, p.track_id";
+constexpr char kNever[] = "false";
+
+std::string Join(const std::vector<std::string>& parts, const char* separator) {
+  return absl::StrJoin(parts, separator);
+}
+
+std::string And(const std::vector<std::string>& conditions) {
+  return conditions.empty() ? "true" : Join(conditions, " AND ");
+}
+
+db::Param ArrayOf(const std::vector<std::int64_t>& numbers) {
+  db::Array array;
+  array.Reserve(numbers.size() * 8);
+  for (const std::int64_t number : numbers) array.Add(number);
+  return db::Param(std::move(array));
+}
+
+// A word as it stands in a pattern of LIKE.
+std::string Escaped(const std::string& word) {
+  return absl::StrReplaceAll(word, {{"\\", "\\\\"}, {"%", "\\%"}, {"_", "\\_"}});
+}
+
+std::string MbidExpression(std::string_view track, int mbid) {
+  return absl::StrCat("left(split_part(", ToAbsl(track), ".mbids, E'\\n', ", mbid + 1, "), 200)");
+}
+
+// The text that a track is ordered by.
+std::string KeyOf(ListColumn column) {
+  switch (column) {
+    case ListColumn::kTitle:
+      return "left(split_part(t.words, E'\\n', 1), 200) COLLATE \"C\"";
+    case ListColumn::kArtist:
+      return "left(split_part(t.words, E'\\n', 2), 200) COLLATE \"C\"";
+    case ListColumn::kAlbum:
+      return "left(split_part(t.words, E'\\n', 3), 200) COLLATE \"C\"";
+    case ListColumn::kTrackMbid:
+      return MbidExpression("t", 0) + " COLLATE \"C\"";
+    case ListColumn::kArtistMbid:
+      return MbidExpression("t", 1) + " COLLATE \"C\"";
+    case ListColumn::kAlbumMbid:
+      return MbidExpression("t", 2) + " COLLATE \"C\"";
+    default:
+      return "t.duration_ms";
+  }
+}
+
+// The columns of plays that a column of theirs is ordered by: those of an index.
+std::vector<std::string> PlayKeys(ListColumn column) {
+  switch (column) {
+    case ListColumn::kId:
+      return {"p.id"};
+    case ListColumn::kUserId:
+      return {"p.user_id", "p.played_at", "p.id"};
+    case ListColumn::kBatchId:
+      return {"p.batch_id", "p.played_at", "p.id"};
+    default:
+      return {"p.played_at", "p.id"};
+  }
+}
+
+std::string OrderBy(const std::vector<std::string>& keys, bool is_descending) {
+  return absl::StrCat(
+      " ORDER BY ",
+      absl::StrJoin(keys, ", ", [is_descending](std::string* out, const std::string& key) {
+        absl::StrAppend(out, key, is_descending ? " DESC" : "");
+      }));
+}
+
+std::string PositionArg(ListSql& sql, const std::string& key, const ListPosition& position) {
+  if (key == "p.user_id") return sql.Arg(position.user_id);
+  if (key == "p.batch_id") return sql.Arg(position.batch_id);
+  if (key == "p.played_at") {
+    return sql.Arg(db::Param(absl::FromUnixMicros(position.played_at_us)), "timestamptz");
+  }
+  if (key == "t.id") return sql.Arg(position.track_id);
+  if (key == "p.id") return sql.Arg(position.id);
+  return sql.Arg(db::Param(position.key), key == "t.duration_ms" ? "integer" : "text");
+}
+
+// The condition of what lies behind a position.
+std::string Behind(ListSql& sql, std::vector<std::string> keys, const PageSql& page) {
+  const ListPosition& position = *page.after;
+  if (position.is_whole_track) keys.resize(2);  // The track's column and its id.
+  std::vector<std::string> values;
+  values.reserve(keys.size());
+  for (const std::string& key : keys) values.push_back(PositionArg(sql, key, position));
+  return absl::StrCat("(", Join(keys, ", "), ") ", page.order.is_descending ? "<" : ">", " (",
+                      Join(values, ", "), ")");
+}
+
+// The conditions of the span of time.
+void AddSpan(ListSql& sql, const ListFilter& filter, std::vector<std::string>& conditions) {
+  if (filter.from.has_value()) {
+    conditions.push_back("p.played_at >= " + sql.Arg(db::Param(*filter.from), "timestamptz"));
+  }
+  if (filter.until.has_value()) {
+    conditions.push_back("p.played_at < " + sql.Arg(db::Param(*filter.until), "timestamptz"));
+  }
+}
+
+// The condition that makes the path.
+std::vector<std::string> PathConditions(ListSql& sql, const ListFilter& filter, ListPath path) {
+  switch (path) {
+    case ListPath::kAll:
+      return {};
+    case ListPath::kSource:
+      return {"p.source = " + sql.Arg(db::Param(static_cast<int>(*filter.source)), "smallint")};
+    case ListPath::kLoved:
+      return {"p.loved"};
+    case ListPath::kStreamable:
+      return {"p.streamable"};
+    case ListPath::kUser:
+      return {"p.user_id = " + sql.Arg(*filter.user_id)};
+    case ListPath::kBatch:
+      return {"p.batch_id = " + sql.Arg(*filter.batch_id)};
+  }
+  return {kNever};
+}
+
+// What the filter asks for of a play beside its path, its span and its texts.
+std::vector<std::string> PlayConditions(ListSql& sql, const ListFilter& filter, ListPath path) {
+  std::vector<std::string> conditions;
+  for (const auto& [other, is_set] : {std::pair{ListPath::kSource, filter.source.has_value()},
+                                      std::pair{ListPath::kUser, filter.user_id.has_value()},
+                                      std::pair{ListPath::kBatch, filter.batch_id.has_value()}}) {
+    if (!is_set || path == other) continue;
+    conditions.push_back(PathConditions(sql, filter, other).front());
+  }
+  if (filter.loved.has_value() && path != ListPath::kLoved) {
+    conditions.emplace_back(*filter.loved ? "p.loved" : "NOT p.loved");
+  }
+  if (filter.streamable.has_value() && path != ListPath::kStreamable) {
+    conditions.emplace_back(*filter.streamable ? "p.streamable" : "NOT p.streamable");
+  }
+  return conditions;
+}
+
+// The condition of the words and ids on the track t; of the user too where `with_users`.
+std::string TextCondition(ListSql& sql, const Search& search, bool with_users) {
+  std::vector<std::string> conditions;
+  for (std::size_t i = 0; i < search.folded_words.size(); ++i) {
+    const std::string word = Escaped(search.folded_words[i]);
+    std::string condition =
+        absl::StrCat("(t.words LIKE ", sql.Arg(db::Param("%" + word + "%"), "text"),
+                     " OR E'\\n' || t.mbids LIKE ", sql.Arg(db::Param("%\n" + word + "%"), "text"));
+    const auto& users = search.filter.words[i].user_ids;
+    if (with_users && !users.empty()) {
+      absl::StrAppend(&condition, " OR p.user_id = ANY (", sql.Arg(ArrayOf(users), "bigint[]"),
+                      ")");
+    }
+    conditions.push_back(condition + ")");
+  }
+  for (int mbid = 0; mbid < kMbids; ++mbid) {
+    if (search.folded_mbids[mbid].empty()) continue;
+    conditions.push_back(absl::StrCat(MbidExpression("t", mbid), " COLLATE \"C\" = ",
+                                      sql.Arg(db::Param(search.folded_mbids[mbid]), "text")));
+  }
+  return And(conditions);
+}
+
+// The same as a condition on a play. A scalar subquery is not made a join of, which would read all
+// tracks.
+std::string TextOfPlay(ListSql& sql, const Search& search) {
+  return absl::StrCat("(SELECT ", TextCondition(sql, search, true),
+                      " FROM listed_tracks AS t WHERE t.id = p.track_id)");
+}
+
+std::string OfUsers(ListSql& sql, const Search& search) {
+  return absl::StrCat("p.user_id = ANY (", sql.Arg(ArrayOf(search.users), "bigint[]"), ") AND ",
+                      TextOfPlay(sql, search));
+}
+
+// What the filter asks for of a play's texts, by the tracks where all of them are known.
+void AddText(ListSql& sql, const Search& search, std::vector<std::string>& conditions) {
+  if (!search.HasText()) return;
+  if (!search.has_all_tracks) {
+    conditions.push_back(TextOfPlay(sql, search));
+    return;
+  }
+  // The test for truth keeps the planner from a join, which would lose the order of the plays.
+  std::string condition =
+      absl::StrCat("((p.track_id IN (SELECT one FROM unnest(",
+                   sql.Arg(ArrayOf(search.tracks), "bigint[]"), ") AS one)) IS TRUE");
+  if (!search.users.empty()) absl::StrAppend(&condition, " OR ", OfUsers(sql, search));
+  conditions.push_back(condition + ")");
+}
+
+// The plays that a walk looks at.
+std::string Looked(ListSql& sql, const Search& search, ListPath path, const PageSql& page,
+                   const std::string& limit) {
+  const std::vector<std::string> keys = PlayKeys(page.order.column);
+  std::vector<std::string> conditions = PathConditions(sql, search.filter, path);
+  if (keys.size() == 2) AddSpan(sql, search.filter, conditions);
+  if (page.after.has_value()) conditions.push_back(Behind(sql, keys, page));
+  return absl::StrCat("SELECT p.* FROM listed_plays AS p WHERE ", And(conditions),
+                      OrderBy(keys, page.order.is_descending), limit);
+}
+
+// The first plays of each track and of each user, in two parts that may overlap.
+std::string SetsSql(ListSql& sql, const Search& search, const std::string& behind,
+                    const std::string& order, const std::string& limit) {
+  const auto plays = [&](const std::string& of, bool by_user) {
+    std::vector<std::string> conditions = {of};
+    for (const std::string& condition : PlayConditions(sql, search.filter, ListPath::kAll)) {
+      conditions.push_back(condition);
+    }
+    AddSpan(sql, search.filter, conditions);
+    if (by_user) conditions.push_back(TextOfPlay(sql, search));
+    if (!behind.empty()) conditions.push_back(behind);
+    return absl::StrCat("CROSS JOIN LATERAL (SELECT p.* FROM listed_plays AS p WHERE ",
+                        And(conditions), order, limit, ") AS p", order, limit);
+  };
+  std::string text =
+      absl::StrCat("(SELECT p.* FROM unnest(", sql.Arg(ArrayOf(search.tracks), "bigint[]"),
+                   ") AS one (id) ", plays("p.track_id = one.id", false), ")");
+  if (!search.users.empty()) {
+    absl::StrAppend(&text, " UNION (SELECT p.* FROM unnest(",
+                    sql.Arg(ArrayOf(search.users), "bigint[]"), ") AS one (id) ",
+                    plays("p.user_id = one.id", true), ")");
+  }
+  return text;
+}
+
+// The plays of a user, a batch or a search by sets, of which everything but the path is still to be
+// asked for.
+std::string CandidatesSql(ListSql& sql, const Search& search, int limit) {
+  const ListPath path = PathOf(search.filter);
+  const std::string limit_text = absl::StrCat(" LIMIT ", limit);
+  if (!IsNarrow(path) && search.is_by_sets) {
+    return SetsSql(sql, search, "", "", limit_text);
+  }
+  std::vector<std::string> conditions = PathConditions(sql, search.filter, path);
+  AddSpan(sql, search.filter, conditions);
+  return absl::StrCat("SELECT p.* FROM listed_plays AS p WHERE ", And(conditions), limit_text);
+}
+
+}  // namespace
+
+std::string ListSql::Arg(db::Param value, std::string_view type) {
+  params.push_back(std::move(value));
+  return absl::StrCat("$", params.size(), "::", ToAbsl(type));
+}
+
+bool FindsNothing(const Search& search) {
+  return search.HasText() && search.has_all_tracks && search.tracks.empty() && search.users.empty();
+}
+
+bool IsNarrow(ListPath path) { return path == ListPath::kUser || path == ListPath::kBatch; }
+
+ListPath PathOf(const ListFilter& filter) {
+  if (filter.batch_id.has_value()) return ListPath::kBatch;
+  if (filter.user_id.has_value()) return ListPath::kUser;
+  if (filter.streamable.value_or(false)) return ListPath::kStreamable;
+  if (filter.loved.value_or(false)) return ListPath::kLoved;
+  if (filter.source.has_value()) return ListPath::kSource;
+  return ListPath::kAll;
+}
+
+bool IsExact(const Search& search, ListPath path) {
+  ListSql ignored;
+  return !search.HasText() && PlayConditions(ignored, search.filter, path).empty();
+}
+
+bool IsOfTrack(ListColumn column) {
+  switch (column) {
+    case ListColumn::kTitle:
+    case ListColumn::kArtist:
+    case ListColumn::kAlbum:
+    case ListColumn::kTrackMbid:
+    case ListColumn::kArtistMbid:
+    case ListColumn::kAlbumMbid:
+    case ListColumn::kDurationMs:
+      return true;
+    default:
+      return false;
+  }
+}
+
+ListSql FindTracksSql(const Search& search, int limit) {
+  constexpr std::size_t kGram = 3;
+  constexpr std::size_t kLongGram = 8;
+  ListSql sql;
+  std::vector<std::string> conditions = {TextCondition(sql, search, false)};
+  // A word that is too short for the index is only looked for in what the others find.
+  for (const std::string& word : search.folded_words) {
+    const std::size_t length = CountCodePoints(word);
+    if (length < kGram) continue;
+    const std::string arg = sql.Arg(db::Param(word), "text");
+    conditions.push_back(
+        absl::StrCat("(track_grams(t.words, t.mbids) @> track_grams(", arg,
+                     ", '') OR track_grams(t.words, t.mbids) @> ARRAY['^' || left(", arg, ", ",
+                     length < kLongGram ? kGram : kLongGram, ")])"));
+  }
+  sql.text =
+      absl::StrCat("SELECT t.id FROM listed_tracks AS t WHERE ", And(conditions), " LIMIT ", limit);
+  return sql;
+}
+
+ListSql WalkSql(const Search& search, ListPath path, const PageSql& page) {
+  ListSql sql;
+  const std::vector<std::string> keys = PlayKeys(page.order.column);
+  const std::string looked = Looked(sql, search, path, page, absl::StrCat(" LIMIT ", page.budget));
+  std::vector<std::string> conditions = PlayConditions(sql, search.filter, path);
+  if (keys.size() != 2) AddSpan(sql, search.filter, conditions);
+  AddText(sql, search, conditions);
+  sql.text =
+      absl::StrCat("SELECT ", kPlayColumns, ", '' FROM (", looked, ") AS p WHERE ", And(conditions),
+                   OrderBy(keys, page.order.is_descending), " LIMIT ", page.limit);
+  return sql;
+}
+
+ListSql WalkEndSql(const Search& search, ListPath path, const PageSql& page) {
+  ListSql sql;
+  sql.text = absl::StrCat(
+      "SELECT ", kPlayColumns, ", '' FROM (",
+      Looked(sql, search, path, page, absl::StrCat(" OFFSET ", page.budget - 1, " LIMIT 1")),
+      ") AS p");
+  return sql;
+}
+
+ListSql MergeSql(const Search& search, const PageSql& page) {
+  ListSql sql;
+  const std::vector<std::string> keys = PlayKeys(ListColumn::kPlayedAt);
+  const std::string order = OrderBy(keys, page.order.is_descending);
+  const std::string behind = page.after.has_value() ? Behind(sql, keys, page) : "";
+  const std::string sets = SetsSql(sql, search, behind, order, absl::StrCat(" LIMIT ", page.limit));
+  sql.text = absl::StrCat("SELECT ", kPlayColumns, ", '' FROM (", sets, ") AS p", order, " LIMIT ",
+                          page.limit);
+  return sql;
+}
+
+ListSql SortSql(const Search& search, const PageSql& page) {
+  ListSql sql;
+  const bool of_track = IsOfTrack(page.order.column);
+  std::vector<std::string> keys = PlayKeys(page.order.column);
+  if (of_track) keys = {KeyOf(page.order.column), "t.id", "p.played_at", "p.id"};
+  const std::string candidates = CandidatesSql(sql, search, page.budget);
+  std::vector<std::string> conditions = PlayConditions(sql, search.filter, ListPath::kAll);
+  AddText(sql, search, conditions);
+  if (page.after.has_value()) conditions.push_back(Behind(sql, keys, page));
+  sql.text = absl::StrCat(
+      "SELECT ", kPlayColumns, ", ", of_track ? KeyOf(page.order.column) : "''", " FROM (",
+      candidates, ") AS p JOIN listed_tracks AS t ON t.id = p.track_id WHERE ", And(conditions),
+      OrderBy(keys, page.order.is_descending), " LIMIT ", page.limit);
+  return sql;
+}
+
+namespace {
+
+// The tracks that a walk looks at: from the one of the position on.
+std::string LookedTracks(ListSql& sql, const PageSql& page, const std::string& limit) {
+  const std::string key = KeyOf(page.order.column);
+  std::string condition = "true";
+  if (page.after.has_value()) {
+    const ListPosition& after = *page.after;
+    const std::string comparison =
+        absl::StrCat(page.order.is_descending ? "<" : ">", after.is_whole_track ? "" : "=");
+    condition = absl::StrCat("(", key, ", t.id) ", comparison, " (", PositionArg(sql, key, after),
+                             ", ", sql.Arg(after.track_id), ")");
+  }
+  return absl::StrCat("SELECT t.*, ", key, " AS key FROM listed_tracks AS t WHERE ", condition,
+                      OrderBy({key, "t.id"}, page.order.is_descending), limit);
+}
+
+}  // namespace
+
+ListSql TrackWalkSql(const Search& search, const PageSql& page) {
+  ListSql sql;
+  const bool down = page.order.is_descending;
+  const std::string tracks = LookedTracks(sql, page, absl::StrCat(" LIMIT ", page.budget));
+  std::vector<std::string> conditions = {"p.track_id = t.id"};
+  for (const std::string& condition : PlayConditions(sql, search.filter, ListPath::kAll)) {
+    conditions.push_back(condition);
+  }
+  AddSpan(sql, search.filter, conditions);
+  if (page.after.has_value() && !page.after->is_whole_track) {
+    conditions.push_back(absl::StrCat("(t.id <> ", sql.Arg(page.after->track_id), " OR ",
+                                      Behind(sql, {"p.played_at", "p.id"}, page), ")"));
+  }
+  std::string text_condition = "true";
+  if (search.HasText()) {
+    std::string& place = search.users.empty() ? text_condition : conditions.emplace_back();
+    place = TextCondition(sql, search, true);
+  }
+  const std::string order = OrderBy({"p.played_at", "p.id"}, down);
+  sql.text =
+      absl::StrCat("SELECT ", kPlayColumns, ", t.key FROM (", tracks,
+                   ") AS t CROSS JOIN LATERAL (SELECT p.* FROM listed_plays AS p WHERE ",
+                   And(conditions), order, " LIMIT ", page.limit, ") AS p WHERE ", text_condition,
+                   OrderBy({"t.key", "t.id", "p.played_at", "p.id"}, down), " LIMIT ", page.limit);
+  return sql;
+}
+
+ListSql TrackWalkEndSql(const PageSql& page) {
+  ListSql sql;
+  sql.text = absl::StrCat(
+      "SELECT t.id, t.key FROM (",
+      LookedTracks(sql, page, absl::StrCat(" OFFSET ", page.budget - 1, " LIMIT 1")), ") AS t");
+  return sql;
+}
+
+ListSql CountCandidatesSql(const Search& search, int limit) {
+  ListSql sql;
+  sql.text = absl::StrCat("SELECT count(*) FROM (SELECT FROM (", CandidatesSql(sql, search, limit),
+                          ") AS p LIMIT ", limit, ") AS p");
+  return sql;
+}
+
+ListSql CountBySetsSql(const Search& search, int limit) {
+  ListSql sql;
+  sql.text = absl::StrCat("SELECT count(*) FROM (SELECT FROM (",
+                          SetsSql(sql, search, "", "", absl::StrCat(" LIMIT ", limit)),
+                          ") AS p LIMIT ", limit, ") AS p");
+  return sql;
+}
+
+ListSql CountByWalkSql(const Search& search, ListPath path, const std::vector<Span>& spans,
+                       int limit, int budget) {
+  ListSql sql;
+  db::Array firsts, ends;
+  for (const auto& [first, end] : spans) {
+    firsts.Add(first);
+    ends.Add(end);
+  }
+  const std::string spans_text =
+      absl::StrCat("unnest(", sql.Arg(db::Param(std::move(firsts)), "timestamptz[]"), ", ",
+                   sql.Arg(db::Param(std::move(ends)), "timestamptz[]"),
+                   ") WITH ORDINALITY AS span (first, last, place)");
+  std::vector<std::string> looked = PathConditions(sql, search.filter, path);
+  looked.emplace_back("p.played_at >= span.first");
+  looked.emplace_back("p.played_at < span.last");
+  std::vector<std::string> conditions = PlayConditions(sql, search.filter, path);
+  AddText(sql, search, conditions);
+  const int looked_max = conditions.empty() ? limit : budget;
+  sql.text = absl::StrCat(
+      "SELECT span.place, counted.plays, counted.looked FROM ", spans_text,
+      " CROSS JOIN LATERAL (SELECT least(count(*) FILTER (WHERE ", And(conditions), "), ", limit,
+      ") AS plays, count(*) AS looked FROM (SELECT p.* FROM listed_plays AS p WHERE ", And(looked),
+      OrderBy({"p.played_at", "p.id"}, true), " LIMIT ", looked_max,
+      ") AS p) AS counted WHERE counted.plays > 0 OR counted.looked >= ", looked_max,
+      " ORDER BY span.place");
+  return sql;
+}
+
+ListSql CountByUnitSql(const Search& search, std::string_view unit, int budget) {
+  ListSql sql;
+  const std::string candidates = CandidatesSql(sql, search, budget);
+  std::vector<std::string> conditions = PlayConditions(sql, search.filter, ListPath::kAll);
+  AddText(sql, search, conditions);
+  sql.text = absl::StrCat("SELECT date_trunc(", sql.Arg(db::Param(unit), "text"),
+                          ", p.played_at), count(*) FROM (", candidates, ") AS p WHERE ",
+                          And(conditions), " GROUP BY 1 ORDER BY 1 DESC");
+  return sql;
+}
+
+}  // namespace playlog::song_store
