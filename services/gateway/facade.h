@@ -8,6 +8,7 @@
 #include "services/gateway/identity.h"
 #include "services/gateway/neighbours.h"
 #include "services/gateway/router.h"
+#include "services/gateway/web_pages.h"
 
 namespace playlog::gateway {
 
@@ -19,6 +20,8 @@ inline constexpr char kOpenApiPath[] = "/openapi.json";
 struct FacadeOptions {
   // The document at /openapi.json.
   std::string openapi;
+  // The web pages, whose paths are local paths of the router.
+  WebPages pages;
   // Browsers reach the gateway by https alone, and send its cookies over nothing else.
   bool secure_cookies = false;
 };
@@ -44,6 +47,7 @@ class Facade final : public HttpHandler {
   Identity& identity_;
   const Neighbours& neighbours_;
   const std::string openapi_;
+  const WebPages pages_;
   const bool secure_cookies_;
 };
 
