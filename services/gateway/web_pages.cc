@@ -130,11 +130,17 @@ bool NamesTag(const std::string* if_none_match, const std::string& etag) {
 
 }  // namespace
 
-WebPages::File WebPages::MakePage(std::string_view html, const std::string& assets,
-                                  const std::string& art_origins) {
+WebPages::File WebPages::MakePage(std::string_view html, std::span<const EmbeddedFile> files,
+                                  const std::string& assets, const std::string& art_origins) {
+  std::string modules;
+  for (const EmbeddedFile& other : files) {
+    if (!other.name.ends_with(".js")) continue;
+    absl::StrAppend(&modules, "<link rel=\"modulepreload\" href=\"", assets, "/",
+                    ToAbsl(other.name), "\">\n");
+  }
   File file;
-  file.identity =
-      absl::StrReplaceAll(ToAbsl(html), {{"{assets}", assets}, {"{art_origins}", art_origins}});
+  file.identity = absl::StrReplaceAll(
+      ToAbsl(html), {{"{assets}", assets}, {"{modules}", modules}, {"{art_origins}", art_origins}});
   // Weak, since one tag stands for the page with and without compression.
   file.etag = absl::StrCat("W/\"", HashOf(file.identity), "\"");
   file.headers = {{"Cache-Control", "no-cache"},
@@ -160,7 +166,7 @@ absl::StatusOr<WebPages> WebPages::Create(const std::string& path,
     const bool is_page = embedded.name == kPageFile;
     File file;
     if (is_page) {
-      file = MakePage(embedded.contents, assets, absl::StrJoin(art_origins, " "));
+      file = MakePage(embedded.contents, files, assets, absl::StrJoin(art_origins, " "));
     } else {
       file.headers = {{"Cache-Control", kForAYear}};
       file.identity = std::string(embedded.contents);

@@ -23,7 +23,8 @@ class WebPages {
   WebPages() = default;
 
   // `path` is a literal route such as "/admin". In index.html, `{assets}` becomes the path of the
-  // assets and `{art_origins}` the origins that pictures may come from, such as
+  // assets, `{modules}` links that have all modules fetched at once instead of as they are found to
+  // import each other, and `{art_origins}` the origins that pictures may come from, such as
   // "https://i.scdn.co", beside the gateway itself. Fails, naming it, on a file of an unknown kind,
   // on an origin that is none or that is http and not of this machine, and without index.html.
   static absl::StatusOr<WebPages> Create(const std::string& path,
@@ -47,8 +48,8 @@ class WebPages {
     std::string gzip;  // Empty where compressing makes it no smaller.
   };
 
-  static File MakePage(std::string_view html, const std::string& assets,
-                       const std::string& art_origins);
+  static File MakePage(std::string_view html, std::span<const EmbeddedFile> files,
+                       const std::string& assets, const std::string& art_origins);
 
   std::map<std::string, File> files_;  // By path.
 };

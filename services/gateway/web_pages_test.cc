@@ -21,7 +21,8 @@ using ::testing::StartsWith;
 
 const std::string& Html() {
   static const auto& html = *new std::string(
-      "<!doctype html><meta name=art content=\"{art_origins}\"><link href=\"{assets}/a.css\">" +
+      "<!doctype html><meta name=art content=\"{art_origins}\"><link "
+      "href=\"{assets}/a.css\">{modules}" +
       std::string(500, ' '));
   return html;
 }
@@ -82,6 +83,8 @@ TEST(WebPages, NamesItsAssetsByAHashOfAllFiles) {
   const std::string css = AssetPath(pages, "a.css");
   EXPECT_THAT(css, StartsWith("/pages/assets/"));
   EXPECT_THAT(GetPage(pages).body, HasSubstr("href=\"" + css + "\""));
+  EXPECT_THAT(GetPage(pages).body,
+              HasSubstr("<link rel=\"modulepreload\" href=\"" + AssetPath(pages, "b.js") + "\">"));
   const WebPages others =
       WebPages::Create("/pages", Files("a{color:red}"), {"https://art.example"}).value();
   EXPECT_FALSE(others.Has(css));
