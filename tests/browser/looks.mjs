@@ -22,8 +22,8 @@ async function pages() {
     (one) => one.song.source === 'lastfm' && one.song.album_thumbnail_large,
   );
   return {
-    songs: `/admin/?user=${listener.id}&limit=50`,
-    grid: `/admin/?user=${listener.id}&show=grid&limit=50`,
+    songs: `/admin/?user=${listener.id}&limit=20`,
+    grid: `/admin/?user=${listener.id}&show=grid&limit=20`,
     mosaic: `/admin/?user=${listener.id}&show=grid&size=64&limit=50`,
     empty: '/admin/?q=nothing+is+called+this',
     song: `/admin/?view=song&id=${song.song.id}`,

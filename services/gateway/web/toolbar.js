@@ -132,6 +132,18 @@ function sizes(parameters) {
   );
 }
 
+function pageSizes(parameters) {
+  const chosen = Number(parameters.get('limit')) || PAGE_SIZE;
+  const values = [...new Set([...PAGE_SIZES, chosen])].sort((a, b) => a - b);
+  return select(
+    'Songs a page',
+    'limit',
+    values.map((value) => [String(value), `${value} a page`]),
+    String(chosen),
+    String(PAGE_SIZE),
+  );
+}
+
 /** The controls above the list. `exportSongs` is what the button does. */
 export function toolbar(parameters, exportSongs) {
   const isGrid = parameters.get('show') === 'grid';
@@ -146,13 +158,7 @@ export function toolbar(parameters, exportSongs) {
     ),
     isGrid && sizes(parameters),
     select('Order', 'order', orders(), parameters.get('order') ?? USUAL_ORDER, USUAL_ORDER),
-    select(
-      'Songs a page',
-      'limit',
-      PAGE_SIZES.map((value) => [String(value), `${value} a page`]),
-      parameters.get('limit') ?? String(PAGE_SIZE),
-      String(PAGE_SIZE),
-    ),
+    pageSizes(parameters),
     h('span', {class: 'space'}),
     !isGrid && columnsMenu(parameters),
     h(
