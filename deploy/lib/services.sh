@@ -53,7 +53,7 @@ write_rpc_service() {
 
 write_services() {
   local spotify=$SPOTIFY_API_URL accounts=$SPOTIFY_ACCOUNTS_URL lastfm=$LASTFM_API_URL standins
-  local registration=() revocations=()
+  local registration=() revocations=() art=()
   if [[ -n $PLAYLOG_UPSTREAM_CRL_FILE ]]; then
     revocations=(--upstream_crl_file="$PLAYLOG_UPSTREAM_CRL_FILE")
   fi
@@ -63,13 +63,14 @@ write_services() {
   fi
   if [[ -x $home/bin/playlog-standins ]]; then
     standins=127.0.0.1:$(port_for standins standins)
-    write_service standins "$home/bin/playlog-standins" "--address=$standins"
+    write_service standins "$home/bin/playlog-standins" "--address=$standins" --draw_art
   fi
   if [[ -n $demo ]]; then
     [[ -x $home/bin/playlog-standins ]] || fail "the build left no playlog-standins"
     spotify=http://$standins/spotify
     accounts=http://$standins/spotify-accounts
     lastfm=http://$standins/lastfm
+    art=(--art_origins="http://$standins")
   fi
   write_rpc_service auth --spotify_ingest_address="$(socket_of spotify_ingest)" \
     --lastfm_ingest_address="$(socket_of lastfm_ingest)" \
@@ -87,7 +88,7 @@ write_services() {
     --budgets="$LASTFM_BUDGETS" "${revocations[@]}"
   write_playlog_service gateway --http_address="127.0.0.1:$PLAYLOG_HTTP_PORT" \
     --port_file="$home/run/gateway.port" --public_url="$PLAYLOG_PUBLIC_URL" \
-    --neighbours="$(neighbours_of_gateway)"
+    --neighbours="$(neighbours_of_gateway)" "${art[@]}"
 }
 
 neighbours_of_gateway() {

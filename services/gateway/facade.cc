@@ -25,6 +25,7 @@ Facade::Facade(const Router& router, Identity& identity, const Neighbours& neigh
       identity_(identity),
       neighbours_(neighbours),
       openapi_(std::move(options.openapi)),
+      pages_(std::move(options.pages)),
       secure_cookies_(options.secure_cookies),
       revisioned_(options.kept_answers_bytes_max) {}
 
@@ -70,6 +71,7 @@ absl::Status Facade::Call(const Routing& routing, const HttpRequest& request,
 }
 
 HttpResponse Facade::AnswerLocally(const Route& route, const HttpRequest& request) const {
+  if (pages_.Has(route.path)) return pages_.Answer(route.path, request);
   if (!request.query.empty()) {
     return MakeErrorResponse(errors::v1::ERROR_CODE_UNKNOWN_PARAMETER,
                              "This path takes no parameters.", request.request_id);

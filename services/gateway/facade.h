@@ -10,6 +10,7 @@
 #include "services/gateway/neighbours.h"
 #include "services/gateway/revisioned_answers.h"
 #include "services/gateway/router.h"
+#include "services/gateway/web_pages.h"
 
 namespace playlog::gateway {
 
@@ -21,6 +22,8 @@ inline constexpr char kOpenApiPath[] = "/openapi.json";
 struct FacadeOptions {
   // The document at /openapi.json.
   std::string openapi;
+  // The web pages, whose paths are local paths of the router.
+  WebPages pages;
   // Browsers reach the gateway by https alone, and send its cookies over nothing else.
   bool secure_cookies = false;
   // What answers that are kept may take (answer_cache.h).
@@ -48,6 +51,7 @@ class Facade final : public HttpHandler {
   Identity& identity_;
   const Neighbours& neighbours_;
   const std::string openapi_;
+  const WebPages pages_;
   const bool secure_cookies_;
   RevisionedAnswers revisioned_;
 };

@@ -11,12 +11,14 @@
 #include "common/http/curl_client.h"
 #include "common/rpc/limits.h"
 #include "common/rpc/process.h"
+#include "services/gateway/admin_files.h"
 #include "services/gateway/facade.h"
 #include "services/gateway/http_server.h"
 #include "services/gateway/identity.h"
 #include "services/gateway/neighbours.h"
 #include "services/gateway/openapi.h"
 #include "services/gateway/router.h"
+#include "services/gateway/web_pages.h"
 
 ABSL_FLAG(std::string, http_address, "127.0.0.1:8000", "Where HTTP is served, host:port.");
 ABSL_FLAG(std::string, port_file, "", "A file that gets the port that is served; empty for none.");
@@ -29,6 +31,10 @@ ABSL_FLAG(std::vector<std::string>, neighbours, {},
 ABSL_FLAG(int, kept_answers_mib, 32,
           "The most memory for answers that are kept to be sent again, in MiB, 0 to 1024; 0 keeps "
           "none.");
+ABSL_FLAG(std::vector<std::string>, art_origins,
+          (std::vector<std::string>{"https://i.scdn.co", "https://lastfm.freetls.fastly.net"}),
+          "Where the admin pages may show album art from, beside the gateway itself: https://HOST, "
+          "or http:// and a port of this machine.");
 
 namespace playlog::gateway {
 namespace {
@@ -74,7 +80,10 @@ int Main(int argc, char** argv) {
   if (const auto auth = addresses.find("auth"); auth != addresses.end()) {
     absl::SetFlag(&FLAGS_auth_address, auth->second);
   }
-  const std::vector<std::string> local_paths = {kHealthPath, kReadyPath, kOpenApiPath};
+  WebPages pages =
+      process.Require(WebPages::Create("/admin", AdminFiles(), absl::GetFlag(FLAGS_art_origins)));
+  std::vector<std::string> local_paths = pages.paths();
+  local_paths.insert(local_paths.end(), {kHealthPath, kReadyPath, kOpenApiPath});
   const auto router =
       process.Require(Router::Create(process.Require(PlaylogServices()), local_paths));
   const auto neighbours = process.Require(Neighbours::Create(
@@ -85,6 +94,7 @@ int Main(int argc, char** argv) {
   Identity identity(verifier);
   FacadeOptions facade_options;
   facade_options.openapi = process.Require(MakeOpenApi(*router));
+  facade_options.pages = std::move(pages);
   const bool is_https = process.Require(IsHttps(absl::GetFlag(FLAGS_public_url)));
   facade_options.secure_cookies = is_https;
   facade_options.kept_answers_bytes_max =

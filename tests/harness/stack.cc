@@ -238,7 +238,9 @@ std::vector<std::string> Stack::WordsFor(const std::string& service) const {
       if (name != service) absl::StrAppend(&neighbours, name, "=", address(name), ",");
     }
     neighbours.pop_back();
-    words.insert(words.end(), {"--http_address=127.0.0.1:0", port_file, neighbours});
+    words.insert(words.end(), {"--http_address=127.0.0.1:0", port_file, neighbours,
+                               // The pages of a test ask nobody else for pictures.
+                               absl::StrCat("--art_origins=http://127.0.0.1:", standins_port_)});
     return words;
   }
   words.insert(words.end(),

@@ -5,6 +5,7 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tests/standins/random.h"
@@ -64,6 +65,11 @@ class Catalog {
   std::uint32_t Add(std::string_view title, const std::vector<std::string>& artists,
                     std::string_view album, std::int64_t duration_ms);
 
+  // Where album art lies, with a slash at the end; empty for the real servers. For answers that are
+  // made from now on.
+  const std::string& art_address() const { return art_address_; }
+  void set_art_address(std::string address) { art_address_ = std::move(address); }
+
   // "" or, more often, a random UUID.
   std::string Mbid();
 
@@ -79,6 +85,7 @@ class Catalog {
   std::deque<Album> albums_;
   std::deque<Track> tracks_;
   std::uint32_t generated_count_ = 0;
+  std::string art_address_;
 };
 
 }  // namespace playlog::standins

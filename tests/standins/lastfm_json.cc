@@ -9,23 +9,24 @@
 namespace playlog::standins {
 namespace {
 
-constexpr std::string_view kImageRoot = "https://lastfm.freetls.fastly.net/i/u/";
+constexpr char kImageServer[] = "https://lastfm.freetls.fastly.net/";
 // The grey picture that the service shows for artists, whoever they are.
 constexpr std::string_view kPlaceholder = "2a96cbd8b46e442fc41c2b86b821562f.png";
 
 // Four sizes of one picture; empty texts when there is none.
-std::string ImagesJson(std::string_view file) {
+std::string ImagesJson(const Catalog& catalog, std::string_view file) {
   struct Size {
     std::string_view name;
     std::string_view folder;
   };
   static constexpr Size kSizes[] = {
       {"small", "34s"}, {"medium", "64s"}, {"large", "174s"}, {"extralarge", "300x300"}};
+  const std::string root = catalog.art_address().empty() ? kImageServer : catalog.art_address();
   std::string text;
   for (const Size& size : kSizes) {
     std::string url;
     if (!file.empty()) {
-      url = std::string(kImageRoot) + std::string(size.folder) + "/" + std::string(file);
+      url = root + "i/u/" + std::string(size.folder) + "/" + std::string(file);
     }
     text += (text.empty() ? "{\"size\":\"" : ",{\"size\":\"") + std::string(size.name) +
             "\",\"#text\":" + Quoted(url) + "}";
@@ -51,11 +52,12 @@ std::string FieldsJson(const Catalog& catalog, const Track& track, bool extended
   std::string artist = "{\"mbid\":\"" + artist_mbid + "\",\"#text\":" + Quoted(artist_name) + "}";
   if (extended) {
     artist = "{\"url\":" + Quoted(artist_url) + ",\"mbid\":\"" + artist_mbid +
-             "\",\"image\":" + ImagesJson(kPlaceholder) + ",\"name\":" + Quoted(artist_name) + "}";
+             "\",\"image\":" + ImagesJson(catalog, kPlaceholder) +
+             ",\"name\":" + Quoted(artist_name) + "}";
   }
   const std::string cover =
       album.image_hash.empty() ? std::string() : album.image_hash.substr(0, 32) + ".jpg";
-  return "\"artist\":" + artist + ",\"streamable\":\"0\",\"image\":" + ImagesJson(cover) +
+  return "\"artist\":" + artist + ",\"streamable\":\"0\",\"image\":" + ImagesJson(catalog, cover) +
          ",\"mbid\":\"" + track.mbid + "\",\"album\":{\"mbid\":\"" + album.mbid +
          "\",\"#text\":" + Quoted(album.name) + "},\"name\":" + Quoted(track.title) +
          ",\"url\":" + Quoted(artist_url + "/_/" + LinkSegment(track.title));

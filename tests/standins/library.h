@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "tests/standins/catalog.h"
@@ -74,6 +75,7 @@ class Library {
   explicit Library(const Options& options);
 
   const Catalog& catalog() const { return catalog_; }
+  void set_art_address(std::string address) { catalog_.set_art_address(std::move(address)); }
 
   // `plays` matters only when the listener is new here. The reference is good until the next
   // call of Find or Replace.

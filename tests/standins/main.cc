@@ -27,6 +27,8 @@ ABSL_FLAG(std::int64_t, history_plays, 1000, "Plays of a listener");
 ABSL_FLAG(std::string, history_end, "now", "When histories end: now, or an RFC 3339 time");
 ABSL_FLAG(std::int64_t, spotify_latency_ms, 0, "Wait before each answer of Spotify");
 ABSL_FLAG(std::int64_t, lastfm_latency_ms, 0, "Wait before each answer of Last.fm");
+ABSL_FLAG(bool, draw_art, false,
+          "Draw the album art and give addresses of it, not of real servers");
 ABSL_FLAG(int, max_connections, 512, "Connections that are served at a time");
 ABSL_FLAG(std::string, spotify_client_id, "", "The only client id that is let through");
 ABSL_FLAG(std::string, spotify_client_secret, "", "The only client secret that is let through");
@@ -80,6 +82,7 @@ std::optional<WorldOptions> OptionsFromFlags() {
   options.samples_directory = absl::GetFlag(FLAGS_samples_directory);
   options.spotify_latency_ms = absl::GetFlag(FLAGS_spotify_latency_ms);
   options.lastfm_latency_ms = absl::GetFlag(FLAGS_lastfm_latency_ms);
+  options.draw_art = absl::GetFlag(FLAGS_draw_art);
   return options;
 }
 

@@ -47,7 +47,7 @@ const std::string& MarketsJson() {
 }
 
 // Widest first, as documented.
-std::string ImagesJson(const Album& album) {
+std::string ImagesJson(const Catalog& catalog, const Album& album) {
   if (album.image_hash.empty()) return "[]";
   struct Size {
     const char* prefix;
@@ -55,10 +55,12 @@ std::string ImagesJson(const Album& album) {
   };
   static constexpr Size kSizes[] = {
       {"ab67616d0000b273", "640"}, {"ab67616d00001e02", "300"}, {"ab67616d00004851", "64"}};
+  const std::string root =
+      catalog.art_address().empty() ? "https://i.scdn.co/" : catalog.art_address();
   std::string text;
   for (const Size& size : kSizes) {
     if (!text.empty()) text += ",";
-    text += "{\"height\":" + Text(size.pixels) + ",\"url\":\"https://i.scdn.co/image/" +
+    text += "{\"height\":" + Text(size.pixels) + ",\"url\":\"" + root + "image/" +
             Text(size.prefix) + album.image_hash.substr(16) + "\",\"width\":" + Text(size.pixels) +
             "}";
   }
@@ -69,9 +71,10 @@ std::string AlbumJson(const Catalog& catalog, const Album& album) {
   return "{\"album_type\":\"" + album.type +
          "\",\"artists\":" + ArtistsJson(catalog, album.artists) +
          ",\"available_markets\":" + MarketsJson() + "," + ExternalUrls("album", album.id) + "," +
-         Href("album", album.id) + ",\"id\":\"" + album.id + "\",\"images\":" + ImagesJson(album) +
-         ",\"name\":" + Quoted(album.name) + ",\"release_date\":\"" + album.release_date +
-         "\",\"release_date_precision\":\"" + album.release_date_precision +
+         Href("album", album.id) + ",\"id\":\"" + album.id +
+         "\",\"images\":" + ImagesJson(catalog, album) + ",\"name\":" + Quoted(album.name) +
+         ",\"release_date\":\"" + album.release_date + "\",\"release_date_precision\":\"" +
+         album.release_date_precision +
          "\",\"total_tracks\":" + std::to_string(album.total_tracks) + ",\"type\":\"album\"," +
          Uri("album", album.id) + "}";
 }

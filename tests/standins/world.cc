@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "tests/standins/art.h"
 #include "tests/standins/control.h"
 #include "tests/standins/faults.h"
 
@@ -60,6 +61,7 @@ Answer World::Handle(const HttpRequest& request) {
     if (canary_hits_.size() < kMaxCanaryHits) canary_hits_.push_back(request.request_line);
     return Render(JsonContent(200, "{\"items\":[],\"recenttracks\":{\"track\":[]}}"));
   }
+  if (const auto art = DrawArt(request.path)) return Render(*art);
   std::string prefix;
   const std::string_view path = WithoutPrefix(request.path, prefix);
   if (path == "/v1/me/player/recently-played") return CallService(spotify_, request, prefix);
@@ -73,6 +75,9 @@ Answer World::CallService(Service& service, const HttpRequest& request, const st
   const Caller caller = service.CallerOf(request);
   const std::string name(service.name());
   const std::string host = request.Header("Host").value_or("127.0.0.1");
+  if (options_.draw_art && library_.catalog().art_address().empty()) {
+    library_.set_art_address("http://" + host + std::string(kArtPath));
+  }
   const Call call{.request = request,
                   .caller = caller,
                   .number = calls_.Count(name, caller.credential),

@@ -22,6 +22,9 @@ struct WorldOptions {
   std::string samples_directory;  // "" when there is none.
   std::int64_t spotify_latency_ms = 0;
   std::int64_t lastfm_latency_ms = 0;
+  // Album art lies here, at the address by which the first caller came, and not at the real
+  // servers.
+  bool draw_art = false;
 };
 
 // Everything that the program plays, behind one function. Not thread-safe.
