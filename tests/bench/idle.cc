@@ -21,7 +21,7 @@ constexpr absl::Duration kSettlingTime = absl::Seconds(5);
 
 void MeasureIdle(const Options& options, Report& report) {
   Row all{.scenario = kScenario,
-          .what = "five services after the start, PSS",
+          .what = "five services after the start, together",
           .unit = "MiB",
           .judged_unit = "MiB",
           .target = Target::AtMost(110)};
@@ -31,18 +31,17 @@ void MeasureIdle(const Options& options, Report& report) {
     // As deploy/up starts them: with the background's workers, and the sources' own limits.
     System system(harness::StackOptions{.sync_flags = {}, .budgets = ""});
     absl::SleepFor(kSettlingTime);
-    double sum = 0;
-    for (const auto& [service, process] : ServicesOf(system.stack())) {
-      const std::optional<double> mib = PssMib(process);
-      if (!mib.has_value()) {
-        all.skipped = "only root may read the memory of processes that forbid to be traced";
-        report.Add(all);
-        return;
-      }
-      by_service[service].push_back(*mib);
-      sum += *mib;
+    const std::map<std::string, pid_t> services = ServicesOf(system.stack());
+    const std::optional<double> together = TogetherMib(services);
+    if (!together.has_value()) {
+      all.skipped = "only root may read the memory of processes that forbid to be traced";
+      report.Add(all);
+      return;
     }
-    all.ours.push_back(sum);
+    all.ours.push_back(*together);
+    for (const auto& [service, process] : services) {
+      by_service[service].push_back(PssMib(process).value_or(0));
+    }
     system.CheckHealth();
   }
   all.judged = all.ours;

@@ -95,16 +95,15 @@ std::size_t Readable::Wait(absl::Duration time, std::array<LoadConnection*, kAtO
 }
 
 LoadConnection::LoadConnection(int port, const ExpectedAnswer& expected, const Readable& readable)
-    : port_(port), expected_(expected), readable_(readable) {
-  Open();
-}
-
-void LoadConnection::Open() {
-  socket_ = std::make_unique<Socket>(port_);
-  readable_.Watch(socket_->number(), this);
-}
+    : port_(port), expected_(expected), readable_(readable) {}
 
 void LoadConnection::Ask(const std::string& request) {
+  // Not before there is a request: one that nothing comes from would hold up a server that serves
+  // one connection at a time, as gunicorn's workers do.
+  if (socket_ == nullptr) {
+    socket_ = std::make_unique<Socket>(port_);
+    readable_.Watch(socket_->number(), this);
+  }
   reader_ = AnswerReader();
   socket_->Send(request);
 }
@@ -119,7 +118,7 @@ bool LoadConnection::Read() {
                                           expected_.status, " and ", expected_.body_bytes_min,
                                           " to ", expected_.body_bytes_max));
   }
-  if (reader_.last_of_connection()) Open();
+  if (reader_.last_of_connection()) socket_.reset();
   return true;
 }
 

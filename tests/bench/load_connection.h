@@ -67,11 +67,12 @@ class Readable {
   const int epoll_;
 };
 
-// A connection with at most one request in flight. It is opened again when the server closes it
-// after an answer. Everything that fails throws std::runtime_error. Stays where it is in memory.
+// A connection with at most one request in flight. It is opened with its first request, and with the
+// next one after an answer behind which the server closes. Everything that fails throws
+// std::runtime_error. Stays where it is in memory.
 class LoadConnection {
  public:
-  // Connects; the other arguments must live as long.
+  // The arguments must live as long.
   LoadConnection(int port, const ExpectedAnswer& expected, const Readable& readable);
   LoadConnection(const LoadConnection&) = delete;
   LoadConnection& operator=(const LoadConnection&) = delete;
@@ -81,12 +82,10 @@ class LoadConnection {
   bool Read();
 
  private:
-  void Open();
-
   const int port_;
   const ExpectedAnswer& expected_;
   const Readable& readable_;
-  std::unique_ptr<Socket> socket_;
+  std::unique_ptr<Socket> socket_;  // Null while it is not open.
   AnswerReader reader_;
 };
 

@@ -34,6 +34,11 @@ class MemoryGrowth {
 // common with others. Nothing if the kernel does not tell, which takes root's rights.
 std::optional<double> PssMib(pid_t process);
 
+// The distinct pages that processes have in memory, together. It is the sum of their proportional
+// set sizes on a machine where nobody else maps the same libraries. Nothing if the kernel does not
+// tell which pages they are, which takes root's rights.
+std::optional<double> TogetherMib(const std::map<std::string, pid_t>& processes);
+
 }  // namespace playlog::bench
 
 #endif  // PLAYLOG_TESTS_BENCH_MEMORY_H_
