@@ -28,6 +28,14 @@ TEST(ConnectionString, AddsTheSessionsSettings) {
                            HasSubstr("TimeZone=UTC")));
 }
 
+TEST(ConnectionString, AddsFurtherSettingsLast) {
+  SessionSettings settings = kSettings;
+  settings.further = "-c work_mem=8MB";
+  const auto text = ConnectionString("host=db", settings);
+  ASSERT_TRUE(text.ok());
+  EXPECT_THAT(*text, HasSubstr(" -c jit=off -c work_mem=8MB'"));
+}
+
 TEST(ConnectionString, KeepsAConnectTimeoutThatIsGiven) {
   const auto text = ConnectionString("host=db connect_timeout=7", kSettings);
   ASSERT_TRUE(text.ok());

@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/barrier.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
@@ -56,6 +58,31 @@ class PoolTest : public ::testing::Test {
   TestDatabase database_;
   std::unique_ptr<Pool> pool_;
 };
+
+TEST_F(PoolTest, TakesSeveralTextsUnderTheNameOfAStatementThatIsNotPrepared) {
+  for (const char* text : {"1", "22"}) {
+    const std::string sql = absl::StrCat("SELECT ", text, " + $1::int, $2::text");
+    const auto rows =
+        pool_->Query(Soon(), Effect::kIdempotent,
+                     Statement{.name = "made", .sql = sql, .is_prepared = false}, 1, nullptr);
+    ASSERT_THAT(rows, IsOk());
+    EXPECT_EQ((*rows)[0].Int32(0), std::atoi(text) + 1);
+    EXPECT_TRUE((*rows)[0].IsNull(1));
+  }
+  constexpr Statement prepared{"prepared", "SELECT count(*) FROM pg_prepared_statements"};
+  EXPECT_EQ((*pool_->Query(Soon(), Effect::kIdempotent, prepared))[0].Int32(0), 1);
+}
+
+TEST_F(PoolTest, GivesItsSessionsItsSettings) {
+  constexpr Statement show{"show", "SELECT current_setting('work_mem'), current_setting('jit')"};
+  const auto pool = Pool::Create(
+      {.url = Secret(database_.url()), .schema = "test", .settings = "-c work_mem=8MB"});
+  ASSERT_THAT(pool, IsOk());
+  const auto rows = (*pool)->Query(Soon(), Effect::kIdempotent, show);
+  ASSERT_THAT(rows, IsOk());
+  EXPECT_EQ((*rows)[0].Text(0), "8MB");
+  EXPECT_EQ((*rows)[0].Text(1), "off");
+}
 
 TEST_F(PoolTest, ReadsEveryType) {
   constexpr Statement types{"types", R"sql(

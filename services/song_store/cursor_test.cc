@@ -57,6 +57,28 @@ TEST(Cursor, IsRefusedAtAnyOtherLength) {
   EXPECT_FALSE(Codec().Decode(7, SOURCE_SPOTIFY, std::string(100'000, 'A')).has_value());
 }
 
+TEST(Cursor, OfAPlaceIsGoodForItsScopeAndKeyOnly) {
+  for (const std::string place : {std::string(), std::string("a\0b", 3), std::string(900, 'x')}) {
+    const std::string cursor = Codec().EncodePlace("scope", place);
+    EXPECT_EQ(Codec().DecodePlace("scope", cursor), place);
+    EXPECT_FALSE(Codec().DecodePlace("scop", cursor).has_value());
+    EXPECT_FALSE(Codec().DecodePlace("scope2", cursor).has_value());
+    EXPECT_FALSE(Codec('x').DecodePlace("scope", cursor).has_value());
+    EXPECT_FALSE(Codec().Decode(7, SOURCE_SPOTIFY, cursor).has_value());
+  }
+  // What moves between the scope and the place is noticed.
+  const std::string bytes = *Base64UrlDecode(Codec().EncodePlace("scope", "place"));
+  EXPECT_FALSE(
+      Codec().DecodePlace("scopep", Base64UrlEncode(bytes.substr(0, 32) + "lace")).has_value());
+  for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    std::string flipped = bytes;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+    EXPECT_FALSE(Codec().DecodePlace("scope", Base64UrlEncode(flipped)).has_value()) << bit;
+  }
+  EXPECT_FALSE(Codec().DecodePlace("scope", "").has_value());
+  EXPECT_FALSE(Codec().DecodePlace("scope", "garbage!").has_value());
+}
+
 TEST(Cursor, NeedsALongAndRandomKey) {
   EXPECT_THAT(CursorCodec::Create(Secret("3f9a71c04be852d6f0a17c39e6b4d8")).status(),
               StatusIs(absl::StatusCode::kFailedPrecondition));
