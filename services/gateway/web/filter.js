@@ -26,18 +26,23 @@ function instant(milliseconds) {
   return Number.isNaN(date.getTime()) ? null : date.toISOString().replace('.000Z', 'Z');
 }
 
-/** The first moment of "2024", "2024-03" or "2024-03-15" and the one after its last; null if it is none. */
+/**
+ * The first moment of "2024", "2024-03" or "2024-03-15" and the one after its last; null if there is
+ * no such year, month or day.
+ */
 export function spanOf(played) {
   const parts = PERIOD.exec(played ?? '');
   if (!parts) return null;
   const [year, month, day] = parts.slice(1).map((part) => (part ? Number(part) : null));
-  const from = Date.UTC(year, (month ?? 1) - 1, day ?? 1);
+  const from = instant(Date.UTC(year, (month ?? 1) - 1, day ?? 1));
+  // JavaScript takes the 30th of February for the 1st or 2nd of March.
+  if (!from?.startsWith(played)) return null;
   const until = day
     ? Date.UTC(year, month - 1, day + 1)
     : month
       ? Date.UTC(year, month, 1)
       : Date.UTC(year + 1, 0, 1);
-  return {from: instant(from), until: instant(until)};
+  return {from, until: instant(until)};
 }
 
 /** The query of the API for the address's filter. Days of an own span are both inclusive. */
@@ -60,12 +65,10 @@ export function filterOf(parameters) {
     filter['filter.until'] = span.until;
     return filter;
   }
-  const from = parameters.get('from');
-  const until = parameters.get('until');
-  if (DAY.test(from ?? '')) filter['filter.from'] = instant(Date.parse(`${from}T00:00:00Z`));
-  if (DAY.test(until ?? '')) {
-    filter['filter.until'] = instant(Date.parse(`${until}T00:00:00Z`) + 86_400_000);
-  }
+  const dayOf = (name) => spanOf(DAY.test(parameters.get(name) ?? '') ? parameters.get(name) : '');
+  const [first, last] = [dayOf('from'), dayOf('until')];
+  if (first) filter['filter.from'] = first.from;
+  if (last) filter['filter.until'] = last.until;
   return filter;
 }
 
