@@ -64,6 +64,8 @@ class Stack {
   static const std::vector<std::string>& Services();
 
   int http_port() const { return http_port_; }
+  // Of the stand-ins (tests/standins/README.md).
+  int standins_port() const { return standins_port_; }
   const std::string& directory() const { return directory_.path(); }
   std::string SocketOf(const std::string& service) const;
   // With ca.pem, cert.pem and key.pem; `operator` has one too. A link, which a rotation swaps.

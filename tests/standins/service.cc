@@ -8,6 +8,8 @@ namespace playlog::standins {
 namespace {
 
 constexpr std::int64_t kLateWindowMs = 3'600'000;
+// As many as a page of Spotify has.
+constexpr std::int64_t kDriftPlaysMax = 50;
 
 std::optional<std::int64_t> PlaysOf(const std::optional<Scenario>& scenario) {
   if (!scenario) return std::nullopt;
@@ -24,12 +26,22 @@ std::int64_t AnyEndOf(const Listener& listener, std::int64_t call_number) {
   return random.Between(listener.by_end().front().ended_ms, listener.by_end().back().ended_ms);
 }
 
+// So many plays come in, a millisecond apart, after all that there are; the newest ends now.
+void Drift(Library& library, Listener& listener, std::int64_t plays) {
+  plays = std::clamp<std::int64_t>(plays, 1, kDriftPlaysMax);
+  std::int64_t ended_ms = NowMs() - plays + 1;
+  if (!listener.by_end().empty()) {
+    ended_ms = std::max(ended_ms, listener.by_end().back().ended_ms + 1);
+  }
+  for (; plays > 0; --plays) library.AddAnyPlay(listener, ended_ms++);
+}
+
 void Grow(Library& library, Listener& listener, const Scenario& scenario,
           std::int64_t call_number) {
   if (scenario.name == "live") {
     library.Advance(listener, std::max<std::int64_t>(1, scenario.Number(0, 60)) * 1000, NowMs());
   }
-  if (scenario.name == "drift") library.AddAnyPlay(listener, NowMs());
+  if (scenario.name == "drift") Drift(library, listener, scenario.Number(0, 1));
   if (scenario.name == "scattered" &&
       call_number % std::max<std::int64_t>(1, scenario.Number(0, 10)) == 0) {
     library.AddAnyPlay(listener, AnyEndOf(listener, call_number));

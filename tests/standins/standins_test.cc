@@ -304,6 +304,16 @@ TEST_F(StandinsTest, LatePlaysAppearAtTheSecondCall) {
   EXPECT_EQ(total(), 1000);
 }
 
+TEST_F(StandinsTest, ADriftingListenerHasAPageOfNewPlaysAtEachCall) {
+  std::set<std::string> ends;
+  for (int call = 0; call < 2; ++call) {
+    for (const json::value& item : Items(Spotify("scenario:drift:50", "?limit=50"))) {
+      ends.emplace(item.at("played_at").as_string());
+    }
+  }
+  EXPECT_THAT(ends, ::testing::SizeIs(100));
+}
+
 TEST_F(StandinsTest, ScatteredPlaysComeInAnywhereNowAndThen) {
   const auto total = [this] {
     const json::value page = json::parse(BodyOf(Lastfm("scenario-scattered-3", "&limit=1")));
