@@ -11,6 +11,7 @@ namespace playlog::bench {
 namespace {
 
 constexpr std::size_t kLineBytesMax = 16 * 1024;
+constexpr int kNotModified = 304;
 
 }  // namespace
 
@@ -74,6 +75,9 @@ void AnswerReader::FeedHead(std::string_view& bytes) {
   if (!TakeLine(bytes)) return;
   if (!line_.empty()) {
     ReadHeadLine();
+  } else if (status_ == kNotModified) {
+    // It has no body, whatever its fields say of the one that it stands for.
+    state_ = State::kDone;
   } else if (chunked_) {
     state_ = State::kChunkSize;
   } else if (!has_length_) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 
 namespace playlog::bench {
@@ -56,6 +57,18 @@ TEST(AnswerReader, TakesABodyThatEndsWithTheConnection) {
   EXPECT_EQ(reader.status(), 404);
   EXPECT_EQ(reader.body_bytes(), 7U);
   EXPECT_TRUE(reader.last_of_connection());
+}
+
+TEST(AnswerReader, ExpectsNoBodyOfWhatIsNotModified) {
+  for (const char* fields : {"", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"}) {
+    const std::string text =
+        std::string("HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n") + fields + "\r\n";
+    const AnswerReader reader = Read(text, 1000);
+    EXPECT_TRUE(reader.done());
+    EXPECT_EQ(reader.status(), 304);
+    EXPECT_EQ(reader.body_bytes(), 0U);
+    EXPECT_FALSE(reader.last_of_connection());
+  }
 }
 
 TEST(AnswerReader, SeesThatTheServerWillClose) {

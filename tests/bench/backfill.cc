@@ -2,12 +2,13 @@
 
 #include <boost/json.hpp>
 #include <iostream>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "tests/bench/world.h"
+#include "tests/bench/scenarios.h"
 #include "tests/harness/api.h"
 
 namespace playlog::bench {
@@ -61,16 +62,15 @@ double RateOf(int plays, absl::Duration time) {
   return static_cast<double>(plays) / absl::ToDoubleSeconds(time);
 }
 
-Row RateRow(const std::string& what, const std::vector<double>& rates, const Limits& limits) {
-  const double rate = Median(rates);
+Row RateRow(const std::string& what, const std::vector<double>& rates,
+            const std::optional<Target>& target) {
   return {.scenario = kScenario,
           .what = what,
           .unit = "songs/s",
-          .ours = rate,
-          .judged = rate,
+          .ours = rates,
+          .judged = rates,
           .judged_unit = "songs/s",
-          .limits = limits,
-          .ours_values = rates};
+          .target = target};
 }
 
 void MeasureUnlimited(World& world, Report& report) {
@@ -81,9 +81,9 @@ void MeasureUnlimited(World& world, Report& report) {
     first_walk.push_back(RateOf(kPast, times.first_walk));
     whole.push_back(RateOf(kPast, times.whole));
   }
-  report.Add(RateRow("100,000 scrobbles, until stored", first_walk, {}));
-  report.Add(RateRow("100,000 scrobbles, until looked through again", whole,
-                     {.bound = Bound::kAtLeast, .floor = 10'000}));
+  report.Add(RateRow("100,000 scrobbles, until stored", first_walk, std::nullopt));
+  report.Add(
+      RateRow("100,000 scrobbles, until looked through again", whole, Target::AtLeast(10'000)));
 }
 
 // How near the calls come to what the limit of the source allows.
@@ -97,11 +97,11 @@ void MeasureLimited(Report& report) {
   report.Add({.scenario = kScenario,
               .what = "20,000 scrobbles at 5 calls/s",
               .unit = "s",
-              .ours = absl::ToDoubleSeconds(times.whole),
+              .ours = {absl::ToDoubleSeconds(times.whole)},
               .against = "the limit itself",
-              .peers = ideal_s,
-              .judged = ideal_s / absl::ToDoubleSeconds(times.whole),
-              .limits = {.bound = Bound::kAtLeast, .floor = 0.95}});
+              .peers = {ideal_s},
+              .judged = {ideal_s / absl::ToDoubleSeconds(times.whole)},
+              .target = Target::AtLeast(0.95)});
 }
 
 }  // namespace

@@ -8,17 +8,12 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/status/statusor.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/substitute.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "common/jwt/jwt.h"
+#include "tests/bench/users.h"
 #include "tests/harness/api.h"
-#include "tests/harness/child_process.h"
 
 namespace playlog::bench {
 namespace {
@@ -29,37 +24,6 @@ constexpr int kStoringThreads = 6;
 // The system may be busy for a moment.
 constexpr int kTries = 20;
 constexpr absl::Duration kRest = absl::Milliseconds(250);
-constexpr absl::Duration kClockSlack = absl::Seconds(2);
-
-// Each has a sign-in too, without which no token is good.
-constexpr char kMakeUsers[] = R"(
-INSERT INTO auth.users (username, password_hash)
-SELECT 'crowd' || n, '!' FROM generate_series(1, $0) AS n;
-INSERT INTO auth.refresh_families
-  (user_id, family_hash, token_hash, created_at, rotated_at, expires_at)
-SELECT id, sha256(('family' || id)::bytea), sha256(('token' || id)::bytea), now(), now(),
-  now() + interval '1 day'
-FROM auth.users;
-ANALYZE auth.users, auth.refresh_families)";
-
-jwt::SigningKey ReadSigningKey(const harness::Stack& stack) {
-  absl::StatusOr<jwt::SigningKey> key =
-      jwt::SigningKey::FromPem(harness::ReadFile(stack.directory() + "/token_key.pem"));
-  if (!key.ok()) throw std::runtime_error(std::string(key.status().message()));
-  return *std::move(key);
-}
-
-std::string Sign(const jwt::SigningKey& key, std::int64_t user_id, std::int64_t session_id) {
-  const absl::Time issued_at =
-      absl::FromUnixSeconds(absl::ToUnixSeconds(absl::Now())) - kClockSlack;
-  absl::StatusOr<std::string> token = key.Sign({.user_id = user_id,
-                                                .token_id = absl::StrCat("crowd-", user_id),
-                                                .session_id = session_id,
-                                                .issued_at = issued_at,
-                                                .expires_at = issued_at + jwt::kLifetimeMax});
-  if (!token.ok()) throw std::runtime_error(std::string(token.status().message()));
-  return *std::move(token);
-}
 
 // Stores keys on threads of its own until all are stored or one cannot be.
 class KeyStorer {
@@ -113,22 +77,13 @@ class KeyStorer {
 }  // namespace
 
 std::vector<Member> MakeCrowd(const harness::Stack& stack, Sql& sql, const CrowdOptions& options) {
-  sql.Run(absl::Substitute(kMakeUsers, options.users));
-  const jwt::SigningKey key = ReadSigningKey(stack);
-  const std::string ids = sql.CopyOut(
-      "COPY (SELECT user_id, id FROM auth.refresh_families ORDER BY user_id) TO STDOUT");
   const int keys = std::max(1, options.users / 2 / options.users_of_key);
   std::vector<Member> crowd;
   int with_lastfm = 0;
-  for (const absl::string_view line : absl::StrSplit(ids, '\n', absl::SkipEmpty())) {
-    const std::pair<absl::string_view, absl::string_view> fields = absl::StrSplit(line, '\t');
+  for (SignedIn& user : MakeUsers(stack, sql, "crowd", options.users)) {
     Member& member = crowd.emplace_back();
-    std::int64_t session_id = 0;
-    if (!absl::SimpleAtoi(fields.first, &member.id) ||
-        !absl::SimpleAtoi(fields.second, &session_id)) {
-      throw std::runtime_error(absl::StrCat("no ids: ", line));
-    }
-    member.access = Sign(key, member.id, session_id);
+    member.id = user.id;
+    member.access = std::move(user.access);
     const std::size_t number = crowd.size() - 1;
     member.listens = number % kOneListensOf == 0;
     member.listener = member.listens

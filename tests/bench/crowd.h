@@ -28,8 +28,7 @@ struct CrowdOptions {
   int users_of_key = 50;
 };
 
-// Makes users straight in auth's schema, signed in with tokens that the stack's own key signs: that
-// their passwords are never hashed is what makes them cheap. Throws std::runtime_error.
+// Makes the users, signed in. Throws std::runtime_error.
 std::vector<Member> MakeCrowd(const harness::Stack& stack, Sql& sql, const CrowdOptions& options);
 
 // Stores the keys of all of them over REST, some at a time; each is tried once. Calls `each_second`

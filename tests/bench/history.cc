@@ -1,19 +1,19 @@
 // The whole history of a user who has 100,000 songs.
 
-#include <algorithm>
-#include <fstream>
 #include <iostream>
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "tests/bench/http_load.h"
 #include "tests/bench/machine.h"
-#include "tests/bench/world.h"
+#include "tests/bench/memory.h"
+#include "tests/bench/scenarios.h"
+#include "tests/bench/statistics.h"
 #include "tests/harness/api.h"
 
 namespace playlog::bench {
@@ -21,53 +21,6 @@ namespace {
 
 constexpr char kScenario[] = "history";
 constexpr char kTarget[] = "/music/get-stored-songs/";
-constexpr double kKibPerMib = 1024;
-
-// The peak of each process's resident memory over its resident memory at the beginning.
-class MemoryGrowth {
- public:
-  explicit MemoryGrowth(std::map<std::string, pid_t> processes) : processes_(std::move(processes)) {
-    for (const auto& [name, process] : processes_) {
-      // Sets the peak back to what is resident now. Where the kernel refuses, the peak of before
-      // counts, which can only hide growth below it.
-      std::ofstream(absl::StrCat("/proc/", process, "/clear_refs")) << "5";
-      before_[name] = PeakKib(process);
-    }
-  }
-
-  // The largest growth and whose it is.
-  std::pair<double, std::string> LargestMib() const {
-    std::pair<double, std::string> largest{0, "none"};
-    for (const auto& [name, process] : processes_) {
-      const double mib = static_cast<double>(PeakKib(process) - before_.at(name)) / kKibPerMib;
-      if (mib > largest.first) largest = {mib, name};
-    }
-    return largest;
-  }
-
- private:
-  static std::int64_t PeakKib(pid_t process) {
-    std::ifstream status(absl::StrCat("/proc/", process, "/status"));
-    std::int64_t peak = 0;
-    for (std::string line; std::getline(status, line);) {
-      if (!absl::StartsWith(line, "VmHWM:")) continue;
-      if (!absl::SimpleAtoi(line.substr(6, line.rfind(" kB") - 6), &peak)) break;
-    }
-    if (peak == 0) throw std::runtime_error("a process's peak memory cannot be read");
-    return peak;
-  }
-
-  const std::map<std::string, pid_t> processes_;
-  std::map<std::string, std::int64_t> before_;
-};
-
-std::map<std::string, pid_t> OurProcesses(World& world) {
-  std::map<std::string, pid_t> processes;
-  for (const std::string& service : harness::Stack::Services()) {
-    processes[service] = world.stack().process(service).pid();
-  }
-  return processes;
-}
 
 std::map<std::string, pid_t> DjangoProcesses(const World& world) {
   std::map<std::string, pid_t> processes;
@@ -123,44 +76,37 @@ struct Times {
   std::vector<double> ours, first_byte, django, django_first_byte, psql;  // In milliseconds.
 };
 
-Row WallRow(const std::string& against, const std::vector<double>& ours,
-            const std::vector<double>& peers) {
-  Row row{.scenario = kScenario,
-          .what = "100,000 songs, wall time",
-          .unit = "ms",
-          .ours = Median(ours),
-          .against = against,
-          .ours_values = ours,
-          .peers_values = peers};
-  if (!peers.empty()) row.peers = Median(peers);
-  return row;
-}
-
 void AddTimes(const World& world, const Times& times, Report& report) {
-  Row django = WallRow("Django", times.ours, times.django);
-  django.skipped = world.missing();
-  django.limits.target = 8;
-  django.judged_unit = "x faster";
-  if (django.peers.has_value()) django.judged = MedianRatio(times.django, times.ours);
-  report.Add(django);
+  Row django{.scenario = kScenario,
+             .what = "100,000 songs, wall time",
+             .unit = "ms",
+             .ours = times.ours,
+             .against = "Django",
+             .peers = times.django,
+             .judged = Ratios(times.django, times.ours),
+             .judged_unit = "x faster",
+             .target = Target::AtLeast(8),
+             .skipped = world.missing()};
+  Row psql = django;
+  report.Add(std::move(django));
 
-  Row psql = WallRow("psql COPY row_to_json", times.ours, times.psql);
-  psql.limits = {.bound = Bound::kAtMost, .target = 1.3};
-  psql.judged = MedianRatio(times.ours, times.psql);
-  report.Add(psql);
+  psql.against = "psql COPY row_to_json";
+  psql.peers = times.psql;
+  psql.judged = Ratios(times.ours, times.psql);
+  psql.judged_unit = "x";
+  psql.target = Target::AtMost(1.3);
+  psql.skipped = "";
+  report.Add(std::move(psql));
 
-  Row first{.scenario = kScenario,
-            .what = "100,000 songs, first byte",
-            .unit = "ms",
-            .ours = Median(times.first_byte),
-            .against = times.django_first_byte.empty() ? "" : "Django",
-            .judged_unit = "ms",
-            .limits = {.bound = Bound::kAtMost, .target = 30},
-            .ours_values = times.first_byte,
-            .peers_values = times.django_first_byte};
-  first.judged = first.ours;
-  if (!times.django_first_byte.empty()) first.peers = Median(times.django_first_byte);
-  report.Add(first);
+  report.Add({.scenario = kScenario,
+              .what = "100,000 songs, first byte",
+              .unit = "ms",
+              .ours = times.first_byte,
+              .against = times.django_first_byte.empty() ? "" : "Django",
+              .peers = times.django_first_byte,
+              .judged = times.first_byte,
+              .judged_unit = "ms",
+              .target = Target::AtMost(30)});
 }
 
 }  // namespace
@@ -171,16 +117,16 @@ void MeasureHistory(World& world, Report& report) {
   const std::string request = GetRequest(kTarget, token);
   // Memory first: what a process has taken once, it does not take again.
   Drain(port, GetRequest(kTarget, world.Token(world.small())));
-  const MemoryGrowth growth(OurProcesses(world));
+  const MemoryGrowth growth(ServicesOf(world.stack()));
   Drain(port, request);
   const auto [grown, whose] = growth.LargestMib();
   Row memory{.scenario = kScenario,
              .what = "100,000 songs, peak memory of " + whose,
              .unit = "MiB",
-             .ours = grown,
-             .judged = grown,
+             .ours = {grown},
+             .judged = {grown},
              .judged_unit = "MiB more",
-             .limits = {.bound = Bound::kAtMost, .floor = 32, .target = 16}};
+             .target = Target::AtMost(16)};
 
   const std::size_t bytes = CheckWholeAnswer(port, token);
   std::string django_request;
@@ -191,7 +137,7 @@ void MeasureHistory(World& world, Report& report) {
     const MemoryGrowth django_growth(DjangoProcesses(world));
     django_bytes = CheckWholeAnswer(world.django()->port(), django_token);
     memory.against = "Django";
-    memory.peers = django_growth.LargestMib().first;
+    memory.peers = {django_growth.LargestMib().first};
   }
 
   Times times;

@@ -1,167 +1,123 @@
 #include "tests/bench/http_load.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <cstring>
+#include <algorithm>
+#include <cstdint>
+#include <deque>
 #include <memory>
+#include <random>
 #include <stdexcept>
+#include <unordered_map>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "tests/bench/answer_reader.h"
 
 namespace playlog::bench {
 namespace {
 
 constexpr absl::Duration kAnswerTime = absl::Seconds(60);
-constexpr std::size_t kReadBytes = 256 * 1024;
+constexpr absl::Duration kWait = absl::Milliseconds(100);
+// A million songs on a busy machine.
+constexpr absl::Duration kLongAnswerTime = absl::Minutes(5);
 
-[[noreturn]] void ThrowErrno(const char* what) {
-  throw std::runtime_error(absl::StrCat(what, ": ", std::strerror(errno)));
+using Connections = std::vector<std::unique_ptr<LoadConnection>>;
+
+Connections Connect(const LoadOptions& options, const Readable& readable) {
+  Connections connections;
+  for (int i = 0; i < options.connections; ++i) {
+    connections.push_back(
+        std::make_unique<LoadConnection>(options.port, options.expected, readable));
+  }
+  return connections;
 }
 
-// A socket that closes itself.
-class Socket {
+// Requests that are due at even distances, and the connections that take them.
+class OpenLoop {
  public:
-  // Connects to a port of this machine. Reads give up after a minute.
-  explicit Socket(int port) : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    const int on = 1;
-    setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    const timeval time = absl::ToTimeval(kAnswerTime);
-    setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-      const int error = errno;
-      close(socket_);
-      errno = error;
-      ThrowErrno("cannot connect");
-    }
+  OpenLoop(const LoadOptions& options, double requests_per_second)
+      : options_(options),
+        distance_(absl::Seconds(1) / requests_per_second),
+        connections_(Connect(options, readable_)),
+        begin_(absl::Now()) {
+    for (const auto& connection : connections_) free_.push_back(connection.get());
   }
-  ~Socket() { close(socket_); }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
 
-  int number() const { return socket_; }
-
-  // A request is far smaller than the socket's buffer, so it is taken at once.
-  void Send(const std::string& request) const {
-    if (send(socket_, request.data(), request.size(), MSG_NOSIGNAL) !=
-        static_cast<ssize_t>(request.size())) {
-      ThrowErrno("cannot send a request");
+  std::vector<double> Run() {
+    const auto count = static_cast<std::int64_t>(options_.time / distance_);
+    absl::Time last_answer = begin_;
+    while (static_cast<std::int64_t>(latencies_ms_.size()) < count) {
+      absl::Time now = absl::Now();
+      for (; sent_ < count && !free_.empty() && DueAt(sent_) <= now; ++sent_) Send();
+      const bool waits_for_time = sent_ < count && !free_.empty();
+      readable_.Wait(waits_for_time ? std::min(DueAt(sent_) - absl::Now(), kWait) : kWait,
+                     [&](LoadConnection& connection) {
+                       if (!connection.Read()) return;
+                       last_answer = absl::Now();
+                       Note(connection, last_answer);
+                     });
+      now = absl::Now();
+      if (asked_at_.empty()) last_answer = now;
+      if (now - last_answer > kAnswerTime) throw std::runtime_error("no answer for a minute");
     }
+    return std::move(latencies_ms_);
   }
 
  private:
-  const int socket_;
-};
-
-std::array<char, kReadBytes>& ReadBuffer() {
-  static auto& buffer = *new std::array<char, kReadBytes>();
-  return buffer;
-}
-
-// One connection after another with one request in flight.
-class Client {
- public:
-  Client(const LoadOptions& options, int epoll) : options_(options), epoll_(epoll) { Open(); }
-
-  // Reads what is there; true if that completed a good answer, and then the next request is out.
-  bool OnReadable() {
-    auto& buffer = ReadBuffer();
-    const ssize_t count = recv(socket_->number(), buffer.data(), buffer.size(), 0);
-    if (count < 0) ThrowErrno("cannot read an answer");
-    if (count == 0) reader_.Close();
-    if (count > 0) reader_.Feed({buffer.data(), static_cast<std::size_t>(count)});
-    if (reader_.broken()) {
-      throw std::runtime_error(absl::StrCat("an answer broke off, its status ", reader_.status()));
-    }
-    if (!reader_.done()) return false;
-    if (reader_.status() != 200 || reader_.body_bytes() != options_.body_bytes) {
-      throw std::runtime_error(absl::StrCat("an answer has status ", reader_.status(), " and ",
-                                            reader_.body_bytes(), " bytes instead of 200 and ",
-                                            options_.body_bytes));
-    }
-    if (reader_.last_of_connection()) {
-      Open();
-    } else {
-      Ask();
-    }
-    return true;
+  absl::Time DueAt(std::int64_t number) const {
+    return begin_ + static_cast<double>(number) * distance_;
   }
 
- private:
-  void Open() {
-    socket_ = std::make_unique<Socket>(options_.port);
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.ptr = this;
-    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, socket_->number(), &event) != 0) ThrowErrno("epoll_ctl");
-    Ask();
+  // The oldest request that is due goes to a free connection.
+  void Send() {
+    LoadConnection* const connection = free_.front();
+    free_.pop_front();
+    asked_at_[connection] = DueAt(sent_);
+    connection->Ask(options_.next());
   }
 
-  void Ask() {
-    reader_ = AnswerReader();
-    socket_->Send(options_.request);
+  void Note(LoadConnection& connection, absl::Time now) {
+    const auto asked = asked_at_.find(&connection);
+    latencies_ms_.push_back(absl::ToDoubleMilliseconds(now - asked->second));
+    asked_at_.erase(asked);
+    free_.push_back(&connection);
   }
 
   const LoadOptions& options_;
-  const int epoll_;
-  std::unique_ptr<Socket> socket_;
-  AnswerReader reader_;
-};
-
-class Epoll {
- public:
-  Epoll() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {
-    if (epoll_ < 0) ThrowErrno("epoll_create1");
-  }
-  ~Epoll() { close(epoll_); }
-  Epoll(const Epoll&) = delete;
-  Epoll& operator=(const Epoll&) = delete;
-  int number() const { return epoll_; }
-
- private:
-  const int epoll_;
+  const absl::Duration distance_;
+  const Readable readable_;
+  const Connections connections_;
+  const absl::Time begin_;
+  std::deque<LoadConnection*> free_;
+  std::unordered_map<LoadConnection*, absl::Time> asked_at_;  // When each request was due.
+  std::int64_t sent_ = 0;
+  std::vector<double> latencies_ms_;
 };
 
 }  // namespace
 
 double AnswersPerSecond(const LoadOptions& options) {
-  const Epoll epoll;
-  std::vector<std::unique_ptr<Client>> clients;
+  const Readable readable;
+  const Connections connections = Connect(options, readable);
   const absl::Time begin = absl::Now();
   const absl::Time end = begin + options.time;
-  for (int i = 0; i < options.connections; ++i) {
-    clients.push_back(std::make_unique<Client>(options, epoll.number()));
-  }
+  for (const auto& connection : connections) connection->Ask(options.next());
   std::int64_t answers = 0;
-  std::array<epoll_event, 64> events{};
   absl::Time now = begin;
   absl::Time last_answer = begin;
   for (; now < end; now = absl::Now()) {
-    const int count = epoll_wait(epoll.number(), events.data(), events.size(), 100);
-    if (count < 0 && errno != EINTR) ThrowErrno("epoll_wait");
     if (now - last_answer > kAnswerTime) throw std::runtime_error("no answer for a minute");
-    for (int i = 0; i < count; ++i) {
-      if (!static_cast<Client*>(events[static_cast<std::size_t>(i)].data.ptr)->OnReadable())
-        continue;
+    readable.Wait(kWait, [&](LoadConnection& connection) {
+      if (!connection.Read()) return;
+      connection.Ask(options.next());
       ++answers;
       last_answer = now;
-    }
+    });
   }
   return static_cast<double>(answers) / absl::ToDoubleSeconds(now - begin);
+}
+
+std::vector<double> LatenciesMs(const LoadOptions& options, double requests_per_second) {
+  return OpenLoop(options, requests_per_second).Run();
 }
 
 Drained Drain(int port, const std::string& request) {
@@ -170,15 +126,12 @@ Drained Drain(int port, const std::string& request) {
   Drained drained;
   const absl::Time begin = absl::Now();
   socket.Send(request);
-  auto& buffer = ReadBuffer();
   while (!reader.done()) {
-    const ssize_t count = recv(socket.number(), buffer.data(), buffer.size(), 0);
-    if (count < 0) ThrowErrno("cannot read an answer");
+    socket.Feed(reader);
     if (drained.first_byte == absl::ZeroDuration()) drained.first_byte = absl::Now() - begin;
-    if (count == 0) reader.Close();
-    if (count > 0) reader.Feed({buffer.data(), static_cast<std::size_t>(count)});
-    if (reader.broken()) throw std::runtime_error("an answer broke off");
-    if (absl::Now() - begin > kAnswerTime) throw std::runtime_error("an answer took over a minute");
+    if (absl::Now() - begin > kLongAnswerTime) {
+      throw std::runtime_error("an answer took over five minutes");
+    }
   }
   drained.whole = absl::Now() - begin;
   drained.status = reader.status();
@@ -186,9 +139,22 @@ Drained Drain(int port, const std::string& request) {
   return drained;
 }
 
-std::string GetRequest(const std::string& target, const std::string& token) {
+std::string GetRequest(const std::string& target, const std::string& token,
+                       const std::string& fields) {
   return absl::StrCat("GET ", target, " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ",
-                      token, "\r\n\r\n");
+                      token, "\r\n", fields, "\r\n");
+}
+
+NextRequest Only(std::string request) {
+  return [request = std::move(request)]() -> const std::string& { return request; };
+}
+
+NextRequest Shuffled(std::vector<std::string> requests) {
+  return [requests = std::move(requests), next = std::size_t{0},
+          random = std::mt19937_64()]() mutable -> const std::string& {
+    if (next % requests.size() == 0) std::shuffle(requests.begin(), requests.end(), random);
+    return requests[next++ % requests.size()];
+  };
 }
 
 }  // namespace playlog::bench

@@ -1,5 +1,6 @@
 #include "tests/bench/machine.h"
 
+#include <stdlib.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -19,7 +20,10 @@ namespace {
 // What the figures depend on.
 constexpr const char* kPackages[] = {"g++",
                                      "gunicorn",
+                                     "libabsl20220623",
+                                     "libbenchmark1debian",
                                      "libboost1.81-dev",
+                                     "libcurl4",
                                      "libgrpc++1.51",
                                      "libpq5",
                                      "libpqxx-6.4",
@@ -57,6 +61,12 @@ std::string Description() {
       system.sysname, system.release);
 }
 
+std::string Load() {
+  double averages[3] = {};
+  if (getloadavg(averages, 3) != 3) return "unknown";
+  return absl::StrFormat("%.2f %.2f %.2f", averages[0], averages[1], averages[2]);
+}
+
 }  // namespace
 
 harness::Finished RunProgram(const std::string& directory, std::vector<std::string> words,
@@ -72,6 +82,7 @@ harness::Finished RunProgram(const std::string& directory, std::vector<std::stri
 Machine DescribeMachine(const std::string& directory) {
   Machine machine;
   machine.description = Description();
+  machine.load = Load();
   const harness::Finished commit = RunProgram(
       directory,
       {"/usr/bin/git", "-C", PLAYLOG_SOURCE_DIRECTORY, "describe", "--always", "--dirty"},

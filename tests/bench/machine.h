@@ -12,7 +12,9 @@ namespace playlog::bench {
 
 // Where and of what a figure was measured.
 struct Machine {
-  std::string description;                      // Cores, processor, memory and kernel.
+  std::string description;  // Cores, processor, memory and kernel.
+  // The load averages of 1, 5 and 15 minutes: figures are of a machine that does nothing else.
+  std::string load;
   std::string commit;                           // With `-dirty` behind it where files were changed.
   std::map<std::string, std::string> packages;  // Debian's, by name.
 };

@@ -7,14 +7,15 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "tests/bench/statistics.h"
 
 namespace playlog::bench {
 namespace {
 
 namespace json = boost::json;
 
-bool Holds(Bound bound, double value, double limit) {
-  return bound == Bound::kAtLeast ? value >= limit : value <= limit;
+bool Holds(const Target& target, double value) {
+  return target.bound == Target::Bound::kAtLeast ? value >= target.value : value <= target.value;
 }
 
 // Three digits are as many as a measurement on a shared machine is good for.
@@ -25,28 +26,36 @@ std::string Short(double value) {
   return absl::StrFormat("%.2f", value);
 }
 
-std::string Short(const std::optional<double>& value) { return value ? Short(*value) : ""; }
+// The middle of the values with their unit; nothing without values.
+std::string MedianText(const std::vector<double>& values, const std::string& unit) {
+  if (values.empty()) return "";
+  return absl::StrCat(Short(Median(values)), unit == "x" || unit.empty() ? "" : " ", unit);
+}
 
-std::string LimitText(const Row& row, const std::optional<double>& limit) {
-  if (!limit.has_value()) return "";
-  return absl::StrCat(row.limits.bound == Bound::kAtLeast ? ">= " : "<= ", Short(*limit));
+std::string TargetText(const Row& row) {
+  if (!row.target.has_value()) return "";
+  return absl::StrCat(row.target->bound == Target::Bound::kAtLeast ? ">= " : "<= ",
+                      Short(row.target->value));
+}
+
+// The verdict with its reason: what is missing, or how many pairs met the target.
+std::string ResultText(const Row& row) {
+  const std::string verdict = Verdict(row);
+  if (!row.skipped.empty()) return absl::StrCat(verdict, ": ", row.skipped);
+  if (!row.missing.empty()) return absl::StrCat(verdict, ": ", row.missing);
+  if (!row.target.has_value() || row.judged.size() < 2) return verdict;
+  return absl::StrCat(verdict, ", ", PairsMet(row), " of ", row.judged.size(), " pairs");
 }
 
 std::vector<std::string> Cells(const Row& row) {
-  if (!row.skipped.empty()) {
-    return {row.scenario, row.what, "", row.against, "", "", "", "", "skipped: " + row.skipped};
-  }
   return {row.scenario,
           row.what,
-          absl::StrCat(Short(row.ours), " ", row.unit),
+          MedianText(row.ours, row.unit),
           row.against,
-          row.peers ? absl::StrCat(Short(*row.peers), " ", row.unit) : "",
-          row.judged
-              ? absl::StrCat(Short(*row.judged), row.judged_unit == "x" ? "" : " ", row.judged_unit)
-              : "",
-          LimitText(row, row.limits.floor),
-          LimitText(row, row.limits.target),
-          Verdict(row)};
+          MedianText(row.peers, row.unit),
+          MedianText(row.judged, row.judged_unit),
+          TargetText(row),
+          ResultText(row)};
 }
 
 std::string Line(const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) {
@@ -57,8 +66,12 @@ std::string Line(const std::vector<std::string>& cells, const std::vector<std::s
   return line + "\n";
 }
 
-json::value OrNull(const std::optional<double>& value) {
-  return value.has_value() ? json::value(*value) : json::value(nullptr);
+json::value MedianOrNull(const std::vector<double>& values) {
+  return values.empty() ? json::value(nullptr) : json::value(Median(values));
+}
+
+json::array Values(const std::vector<double>& values) {
+  return json::array(values.begin(), values.end());
 }
 
 json::object RowJson(const Row& row) {
@@ -66,59 +79,55 @@ json::object RowJson(const Row& row) {
   object["scenario"] = row.scenario;
   object["what"] = row.what;
   object["unit"] = row.unit;
-  object["ours"] = OrNull(row.ours);
+  object["ours"] = MedianOrNull(row.ours);
   object["against"] = row.against;
-  object["peers"] = OrNull(row.peers);
-  object["judged"] = OrNull(row.judged);
+  object["peers"] = MedianOrNull(row.peers);
+  object["judged"] = MedianOrNull(row.judged);
   object["judged_unit"] = row.judged_unit;
-  object["bound"] = row.limits.bound == Bound::kAtLeast ? "at least" : "at most";
-  object["floor"] = OrNull(row.limits.floor);
-  object["target"] = OrNull(row.limits.target);
-  object["verdict"] = row.skipped.empty() ? Verdict(row) : "skipped: " + row.skipped;
-  object["ours_values"] = json::array(row.ours_values.begin(), row.ours_values.end());
-  object["peers_values"] = json::array(row.peers_values.begin(), row.peers_values.end());
+  object["bound"] = nullptr;
+  object["target"] = nullptr;
+  if (row.target.has_value()) {
+    object["bound"] = row.target->bound == Target::Bound::kAtLeast ? "at least" : "at most";
+    object["target"] = row.target->value;
+    object["pairs"] = row.judged.size();
+    object["pairs_met"] = PairsMet(row);
+  }
+  object["verdict"] = Verdict(row);
+  object["why"] = row.skipped.empty() ? row.missing : row.skipped;
+  object["ours_values"] = Values(row.ours);
+  object["peers_values"] = Values(row.peers);
+  object["judged_values"] = Values(row.judged);
   return object;
 }
 
 }  // namespace
 
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
-double MedianRatio(const std::vector<double>& over, const std::vector<double>& under) {
-  std::vector<double> ratios;
-  for (std::size_t i = 0; i < over.size(); ++i) ratios.push_back(over[i] / under[i]);
-  return Median(std::move(ratios));
+std::size_t PairsMet(const Row& row) {
+  return static_cast<std::size_t>(
+      std::count_if(row.judged.begin(), row.judged.end(),
+                    [&row](double value) { return Holds(*row.target, value); }));
 }
 
 std::string Verdict(const Row& row) {
-  const Limits& limits = row.limits;
-  if (!row.judged.has_value() || (!limits.floor.has_value() && !limits.target.has_value())) {
-    return "reported";
-  }
-  if (limits.floor.has_value() && !Holds(limits.bound, *row.judged, *limits.floor)) return "short";
-  std::string target = !limits.target.has_value()                         ? ""
-                       : Holds(limits.bound, *row.judged, *limits.target) ? "target met"
-                                                                          : "target not met yet";
-  if (!limits.floor.has_value()) return target;
-  return target.empty() ? "pass" : absl::StrCat("pass, ", target);
+  if (!row.skipped.empty()) return "skipped";
+  if (!row.missing.empty()) return "short";
+  if (!row.target.has_value()) return "reported";
+  // Where all pairs meet it, so does their median.
+  return !row.judged.empty() && PairsMet(row) == row.judged.size() ? "pass" : "short";
 }
 
 void Report::Add(Row row) { rows_.push_back(std::move(row)); }
 
 std::string Report::Table() const {
   std::vector<std::vector<std::string>> lines = {
-      {"scenario", "what", "ours", "against", "peer", "judged", "floor", "target", "result"}};
+      {"scenario", "what", "ours", "against", "peer", "ratio", "target", "result"}};
   for (const Row& row : rows_) lines.push_back(Cells(row));
   std::vector<std::size_t> widths(lines[0].size());
   for (const auto& line : lines) {
     for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
   }
-  std::string text = absl::StrCat("Machine:  ", machine_.description,
-                                  "\nCommit:   ", machine_.commit, "\nPackages: ");
+  std::string text = absl::StrCat("Machine:  ", machine_.description, "\nLoad:     ", machine_.load,
+                                  " before the run\nCommit:   ", machine_.commit, "\nPackages: ");
   std::vector<std::string> packages;
   for (const auto& [name, version] : machine_.packages) packages.push_back(name + " " + version);
   absl::StrAppend(&text, absl::StrJoin(packages, ", "), "\n\n", Line(lines[0], widths), "|");
@@ -135,6 +144,7 @@ std::string Report::Json() const {
   for (const Row& row : rows_) rows.push_back(RowJson(row));
   json::object document;
   document["machine"] = machine_.description;
+  document["load"] = machine_.load;
   document["commit"] = machine_.commit;
   document["packages"] = std::move(packages);
   document["rows"] = std::move(rows);

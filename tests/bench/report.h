@@ -10,40 +10,41 @@
 
 namespace playlog::bench {
 
-// The middle of the values, of which there is at least one.
-double Median(std::vector<double> values);
+// What a judged figure is held to.
+struct Target {
+  enum class Bound { kAtLeast, kAtMost };
 
-// The middle of the ratios of the pairs: what the machine did to both slices of a pair cancels out.
-double MedianRatio(const std::vector<double>& over, const std::vector<double>& under);
-
-enum class Bound { kAtLeast, kAtMost };
-
-// What a figure is held to: the floor that must hold now, and the later target.
-struct Limits {
   Bound bound = Bound::kAtLeast;
-  std::optional<double> floor = std::nullopt;
-  std::optional<double> target = std::nullopt;
+  double value = 0;
+
+  static Target AtLeast(double value) { return {Bound::kAtLeast, value}; }
+  static Target AtMost(double value) { return {Bound::kAtMost, value}; }
 };
 
-// One row of the table: a figure of ours, the peer's figure from the same run, and a judged number.
+// One row of the table. Each list has a value for every pair, or a single one where the whole
+// scenario is measured once; the table shows medians.
 struct Row {
   std::string scenario = "";
   std::string what = "";  // What is measured.
   std::string unit = "";  // Of `ours` and `peers`.
-  std::optional<double> ours = std::nullopt;
+  std::vector<double> ours = {};
   std::string against = "";  // Empty: there is no peer.
-  std::optional<double> peers = std::nullopt;
-  // What the limits are about: usually the ratio; else it has a unit of its own.
-  std::optional<double> judged = std::nullopt;
+  std::vector<double> peers = {};
+  // What the target is about: usually the pairs' ratios; else they have a unit of their own.
+  std::vector<double> judged = {};
   std::string judged_unit = "x";
-  Limits limits = {};
-  std::string skipped = "";  // Why there is no figure; empty for a row that was measured.
-  // The single values behind the medians, for the JSON.
-  std::vector<double> ours_values = {};
-  std::vector<double> peers_values = {};
+  std::optional<Target> target = std::nullopt;  // Empty: the row is only reported.
+  // What this machine lacks, so that there is no figure; empty for a row that was measured.
+  std::string skipped = "";
+  // What the product lacks, so that there is no figure; the row is short.
+  std::string missing = "";
 };
 
-// "pass" and "short" for the floor, with a word on the target; "reported" where there is neither.
+// How many of the judged values meet the target, which there is.
+std::size_t PairsMet(const Row& row);
+
+// `pass` if the median and every single pair meet the target, so that a row that holds in some runs
+// only is short; `short`, `reported` or `skipped` otherwise.
 std::string Verdict(const Row& row);
 
 // Collects the rows and tells of them.

@@ -12,7 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "tests/bench/http_load.h"
 #include "tests/bench/machine.h"
-#include "tests/bench/world.h"
+#include "tests/bench/scenarios.h"
+#include "tests/bench/statistics.h"
 
 namespace playlog::bench {
 namespace {
@@ -27,14 +28,15 @@ std::string BareQuery(std::int64_t user_id) {
 }
 
 // One server under load; its answers are all alike, so the first one tells their size.
-class Target {
+class Server {
  public:
-  Target(int port, const std::string& token) {
-    load_.port = port;
-    load_.request = GetRequest(kTarget, token);
-    const Drained answer = Drain(port, load_.request);
+  Server(int port, const std::string& token) {
+    const std::string request = GetRequest(kTarget, token);
+    const Drained answer = Drain(port, request);
     if (answer.status != 200) throw std::runtime_error("the stored songs are not to be had");
-    load_.body_bytes = answer.body_bytes;
+    load_.port = port;
+    load_.next = Only(request);
+    load_.expected = {.body_bytes_min = answer.body_bytes, .body_bytes_max = answer.body_bytes};
   }
 
   double Measure(absl::Duration time) {
@@ -76,27 +78,23 @@ class Pgbench {
 };
 
 Row MakeRow(const std::string& against, const std::vector<double>& ours,
-            const std::vector<double>& peers, const Limits& limits) {
-  Row row{.scenario = kScenario,
+            const std::vector<double>& peers, double target) {
+  return {.scenario = kScenario,
           .what = "50 songs, 32 connections",
           .unit = "requests/s",
-          .ours = Median(ours),
+          .ours = ours,
           .against = against,
-          .limits = limits,
-          .ours_values = ours,
-          .peers_values = peers};
-  if (peers.empty()) return row;
-  row.peers = Median(peers);
-  row.judged = MedianRatio(ours, peers);
-  return row;
+          .peers = peers,
+          .judged = Ratios(ours, peers),
+          .target = Target::AtLeast(target)};
 }
 
 }  // namespace
 
 void MeasureStoredSongs(World& world, Report& report) {
   const absl::Duration slice = world.options().slice;
-  Target ours(world.stack().http_port(), world.Token(world.small()));
-  std::optional<Target> django;
+  Server ours(world.stack().http_port(), world.Token(world.small()));
+  std::optional<Server> django;
   if (world.django() != nullptr) {
     django.emplace(world.django()->port(), world.django()->Token("bench"));
     django->Measure(absl::Seconds(1));
@@ -110,12 +108,10 @@ void MeasureStoredSongs(World& world, Report& report) {
     if (django.has_value()) django_rates.push_back(django->Measure(slice));
     pgbench_rates.push_back(pgbench.Measure(slice));
   }
-  Row against_django = MakeRow("Django, gunicorn -w 2", our_rates, django_rates,
-                               {.bound = Bound::kAtLeast, .floor = 8, .target = 20});
+  Row against_django = MakeRow("Django, gunicorn -w 2", our_rates, django_rates, 20);
   against_django.skipped = world.missing();
   report.Add(against_django);
-  report.Add(MakeRow("pgbench -M prepared -c 8", our_rates, pgbench_rates,
-                     {.bound = Bound::kAtLeast, .target = 0.35}));
+  report.Add(MakeRow("pgbench -M prepared -c 8", our_rates, pgbench_rates, 0.35));
 }
 
 }  // namespace playlog::bench

@@ -18,9 +18,11 @@
 #include "absl/strings/substitute.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "tests/bench/cluster.h"
 #include "tests/bench/cost.h"
 #include "tests/bench/crowd.h"
-#include "tests/bench/world.h"
+#include "tests/bench/scenarios.h"
+#include "tests/bench/statistics.h"
 #include "tests/harness/api.h"
 
 namespace playlog::bench {
@@ -223,10 +225,10 @@ void Sync::AddPromises(Report& report) {
     report.Add({.scenario = kScenario,
                 .what = what,
                 .unit = unit,
-                .ours = ours,
-                .judged = judged,
+                .ours = {ours},
+                .judged = {judged},
                 .judged_unit = judged_unit,
-                .limits = {.bound = Bound::kAtMost, .floor = most}});
+                .target = Target::AtMost(most)});
   };
   add("who was due for longest", "s", worst_.seconds, worst_.intervals, "intervals", 1);
   add("due for over an interval, at worst", "users", worst_.users, worst_.users, "users", 0);
@@ -267,11 +269,11 @@ void Sync::AddFairness(const std::map<std::string, std::int64_t>& before,
   report.Add({.scenario = kScenario,
               .what = "fetches of who listens, the fewest",
               .unit = "fetches",
-              .ours = fewest,
+              .ours = {fewest},
               .against = "the median of them",
-              .peers = usual,
-              .judged = fewest / std::max(usual, 1.0),
-              .limits = {.bound = Bound::kAtLeast, .floor = 0.5}});
+              .peers = {usual},
+              .judged = {fewest / std::max(usual, 1.0)},
+              .target = Target::AtLeast(0.5)});
 }
 
 void Sync::AddCosts(const Cost& cost, double polls, absl::Duration time, Report& report) const {
@@ -282,9 +284,9 @@ void Sync::AddCosts(const Cost& cost, double polls, absl::Duration time, Report&
     report.Add({.scenario = kScenario,
                 .what = what + ", 1,000 fetches",
                 .unit = unit,
-                .ours = value / thousands_of_polls,
+                .ours = {value / thousands_of_polls},
                 .against = "1,000 users in an hour",
-                .peers = value / thousands_of_users / hours});
+                .peers = {value / thousands_of_users / hours}});
   };
   add("fetches at the sources", "fetches", polls);
   double sum = 0;
@@ -335,9 +337,10 @@ void Sync::Measure(Report& report) {
 
 }  // namespace
 
-void MeasureSync(World& world, Report& report) {
+void MeasureSync(const Options& options, Report& report) {
+  Cluster();
   std::cerr << kScenario << ": starting the system with two replicas of each ingest service\n";
-  Sync(world.options().sync_users).Measure(report);
+  Sync(options.sync_users).Measure(report);
 }
 
 }  // namespace playlog::bench

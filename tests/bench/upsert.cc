@@ -7,7 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "tests/bench/world.h"
+#include "tests/bench/scenarios.h"
+#include "tests/bench/statistics.h"
 
 namespace playlog::bench {
 namespace {
@@ -79,7 +80,7 @@ void MeasurePair(World& world, int pair, Rates& rates) {
   const std::vector<Batches> streams = StreamsOf(pair);
   sql.Run("CHECKPOINT");
   std::string position = WalPosition(sql);
-  const Upserted fresh = world.upserts().Send(streams);
+  const Upserted fresh = world.system().upserts().Send(streams);
   Expect(fresh.inserted, "new");
   rates.fresh.push_back(Rate(fresh.time));
   rates.fresh_wal.push_back(WalSince(sql, position));
@@ -95,7 +96,7 @@ void MeasurePair(World& world, int pair, Rates& rates) {
   const std::int64_t dead = DeadTuples(sql);
   sql.Run("CHECKPOINT");
   position = WalPosition(sql);
-  const Upserted again = world.upserts().Send(streams);
+  const Upserted again = world.system().upserts().Send(streams);
   Expect(again.unchanged, "unchanged");
   rates.again.push_back(Rate(again.time));
   rates.again_wal.push_back(WalSince(sql, position));
@@ -112,54 +113,47 @@ void MeasureUpsert(World& world, Report& report) {
     MeasurePair(world, pair, rates);
   }
   world.sql().Run("DROP TABLE song_store.plays_copied");
-  const double fresh = Median(rates.fresh);
   report.Add({.scenario = kScenario,
               .what = "new songs, two streams",
               .unit = "songs/s",
-              .ours = fresh,
-              .judged = fresh,
+              .ours = rates.fresh,
+              .judged = rates.fresh,
               .judged_unit = "songs/s",
-              .limits = {.bound = Bound::kAtLeast, .floor = 20'000},
-              .ours_values = rates.fresh});
+              .target = Target::AtLeast(20'000)});
   report.Add({.scenario = kScenario,
               .what = "new songs, two streams",
               .unit = "songs/s",
-              .ours = fresh,
+              .ours = rates.fresh,
               .against = "COPY of the same rows",
-              .peers = Median(rates.copy),
-              .judged = MedianRatio(rates.fresh, rates.copy),
-              .limits = {.bound = Bound::kAtLeast, .target = 0.3},
-              .ours_values = rates.fresh,
-              .peers_values = rates.copy});
+              .peers = rates.copy,
+              .judged = Ratios(rates.fresh, rates.copy),
+              .target = Target::AtLeast(0.3)});
   report.Add({.scenario = kScenario,
               .what = "unchanged songs again",
               .unit = "songs/s",
-              .ours = Median(rates.again),
+              .ours = rates.again,
               .against = "the same when new",
-              .peers = fresh,
-              .judged = MedianRatio(rates.again, rates.fresh),
-              .limits = {.bound = Bound::kAtLeast, .target = 2},
-              .ours_values = rates.again,
-              .peers_values = rates.fresh});
+              .peers = rates.fresh,
+              .judged = Ratios(rates.again, rates.fresh),
+              .target = Target::AtLeast(2)});
+  std::vector<double> percent = Ratios(rates.again_wal, rates.fresh_wal);
+  for (double& value : percent) value *= 100;
   report.Add({.scenario = kScenario,
               .what = "unchanged songs again, WAL",
               .unit = "bytes",
-              .ours = Median(rates.again_wal),
+              .ours = rates.again_wal,
               .against = "the same when new",
-              .peers = Median(rates.fresh_wal),
-              .judged = 100 * MedianRatio(rates.again_wal, rates.fresh_wal),
+              .peers = rates.fresh_wal,
+              .judged = percent,
               .judged_unit = "%",
-              .limits = {.bound = Bound::kAtMost, .target = 1},
-              .ours_values = rates.again_wal,
-              .peers_values = rates.fresh_wal});
+              .target = Target::AtMost(1)});
   report.Add({.scenario = kScenario,
               .what = "unchanged songs again, dead rows",
               .unit = "rows",
-              .ours = Median(rates.dead),
-              .judged = Median(rates.dead),
+              .ours = rates.dead,
+              .judged = rates.dead,
               .judged_unit = "rows",
-              .limits = {.bound = Bound::kAtMost, .target = 0},
-              .ours_values = rates.dead});
+              .target = Target::AtMost(0)});
 }
 
 }  // namespace playlog::bench
