@@ -44,8 +44,8 @@ struct Drained {
   absl::Duration whole;       // To the last byte.
 };
 
-// Sends one request on a connection of its own and reads the answer to its end, for a minute at
-// most.
+// Sends one request on a connection of its own and reads the answer to its end, for five minutes at
+// most and one between its parts.
 Drained Drain(int port, const std::string& request);
 
 // A GET request of HTTP/1.1 with a token. `fields` are whole lines, each with its CR LF.

@@ -67,8 +67,8 @@ class Readable {
   const int epoll_;
 };
 
-// A connection with at most one request in flight. It is opened with its first request, and with the
-// next one after an answer behind which the server closes. Everything that fails throws
+// A connection with at most one request in flight. It is opened with its first request, and with
+// the next one after an answer behind which the server closes. Everything that fails throws
 // std::runtime_error. Stays where it is in memory.
 class LoadConnection {
  public:
