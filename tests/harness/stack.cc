@@ -172,15 +172,17 @@ std::optional<double> Stack::Metric(const std::string& service, const std::strin
 }
 
 void Stack::MakeSchemas() {
-  // Roles are the server's, so that test programs that start together make them together.
+  // Roles are the server's, and test programs that start together make them together. No lock keeps
+  // them apart, since those belong to one database.
   constexpr char kStatements[] = R"(
 DO $$ BEGIN
-  PERFORM pg_advisory_xact_lock(hashtext('playlog.test.roles'));
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '%1$s') THEN
-    CREATE ROLE %1$s LOGIN PASSWORD '%3$s';
-  END IF;
+  CREATE ROLE %1$s LOGIN PASSWORD '%3$s';
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
-GRANT %1$s TO CURRENT_USER;
+DO $$ BEGIN
+  GRANT %1$s TO CURRENT_USER;
+EXCEPTION WHEN unique_violation THEN NULL;
+END $$;
 CREATE SCHEMA %2$s AUTHORIZATION %1$s;)";
   for (const std::string& service : Services()) {
     if (!HasSchema(service)) continue;
