@@ -9,18 +9,34 @@ import {failed} from './states.js';
 // A page that holds more would be at risk of being ended by the browser.
 const MAX_BYTES = 256 * 1024 * 1024;
 const LINE_END = 10;
+const QUOTE = 34;
 
-function lines(chunk) {
-  let found = 0;
-  for (const byte of chunk) if (byte === LINE_END) found += 1;
-  return found;
+/** Counts the rows of a CSV file as its bytes come: the line ends that no quotes enclose. */
+class RowCounter {
+  // The first line names the columns.
+  lines = -1;
+  isQuoted = false;
+
+  add(chunk) {
+    for (const byte of chunk) {
+      if (byte === QUOTE) {
+        this.isQuoted = !this.isQuoted;
+      } else if (byte === LINE_END && !this.isQuoted) {
+        this.lines += 1;
+      }
+    }
+  }
+
+  get rows() {
+    return Math.max(this.lines, 0);
+  }
 }
 
 /** Reads the whole file. `progress(bytes, lines)` is called at most once a frame. */
 async function read(response, progress) {
   const parts = [];
   let size = 0;
-  let rows = -1; // The first line names the columns.
+  const counter = new RowCounter();
   let asked = false;
   const reader = response.body.getReader();
   for (;;) {
@@ -31,17 +47,17 @@ async function read(response, progress) {
       await reader.cancel();
       return {tooLarge: true};
     }
-    rows += lines(value);
+    counter.add(value);
     parts.push(value);
     if (!asked) {
       asked = true;
       requestAnimationFrame(() => {
         asked = false;
-        progress(size, Math.max(rows, 0));
+        progress(size, counter.rows);
       });
     }
   }
-  return {blob: new Blob(parts, {type: 'text/csv;charset=utf-8'}), rows: Math.max(rows, 0), size};
+  return {blob: new Blob(parts, {type: 'text/csv;charset=utf-8'}), rows: counter.rows, size};
 }
 
 function save(blob) {
