@@ -154,7 +154,7 @@ function showApp() {
     ),
   );
   shown = {name: null, view: {destroy() {}, keys: {}}};
-  show({moved: true});
+  show();
 }
 
 /** Shows what the address says. */
@@ -166,7 +166,6 @@ function show() {
     shown.view.destroy();
     fill(main);
     shown = {name, view: new VIEWS[name](main, handleError)};
-    document.body.dataset.view = name;
     document.title = `${shown.view.title} · Playlog admin`;
     window.scrollTo(0, 0);
     main.querySelector('h1')?.focus({preventScroll: true});

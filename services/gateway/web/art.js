@@ -26,7 +26,7 @@ const SPOTIFY_WIDTHS = [
 ];
 
 /** The address if pictures may come from it, else null. */
-export function allowedPicture(text) {
+function allowedPicture(text) {
   if (!text) return null;
   try {
     const url = new URL(text);
@@ -37,7 +37,7 @@ export function allowedPicture(text) {
 }
 
 /** What is known of a song's pictures: [{url, pixels}], the smallest first. */
-export function picturesOf(song) {
+function picturesOf(song) {
   const pictures = [];
   for (const {field, pixels} of SIZES) {
     const url = allowedPicture(song[field]);

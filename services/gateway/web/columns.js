@@ -177,7 +177,7 @@ const USUAL = [
 const USUAL_WIDE = [...USUAL, 'streamable', 'batch', 'track_mbid'];
 
 /** The columns where the address names none: more of them on a wide screen. */
-export function usualColumns() {
+function usualColumns() {
   return window.matchMedia('(min-width: 1900px)').matches ? USUAL_WIDE : USUAL;
 }
 

@@ -43,7 +43,7 @@ export function go(address, {replace = false, state = null} = {}) {
   } else {
     window.history.pushState(state, '', address);
   }
-  onChange({moved: false});
+  onChange();
 }
 
 const lastAddresses = new Map();
@@ -78,6 +78,6 @@ function followLink(event) {
 export function watch(changed) {
   onChange = changed;
   document.addEventListener('click', followLink);
-  window.addEventListener('popstate', () => onChange({moved: true}));
-  onChange({moved: true});
+  window.addEventListener('popstate', () => onChange());
+  onChange();
 }
