@@ -13,13 +13,17 @@ const LIMIT = 100;
 export class ListingView {
   /**
    * `list` has: title, one (the word for one item), path (of the API), query(parameters), next (the
-   * parameter that takes the answer's `next`), columns, none (the text where there is nothing),
-   * controls(parameters) and, if a further request completes the items, complete(items, signal).
+   * parameter that takes the answer's `next`), columns, none (the heading and the text where there
+   * is nothing) and controls(parameters). It may have: many (the word for several items),
+   * order(parameters), search(), which makes a form whose field is named as the parameter that it
+   * becomes, and complete(items, signal), a further request that completes the items.
    */
   constructor(root, handleError, list) {
     this.handleError = handleError;
     this.list = list;
     this.title = list.title;
+    // Made once, so that whoever types in it is not disturbed.
+    this.search = list.search?.() ?? null;
     this.controls = h('div', {class: 'tools'});
     this.results = h('div', {
       class: 'results',
@@ -38,6 +42,7 @@ export class ListingView {
           'header',
           {class: 'content-head'},
           h('div', {class: 'heading-row'}, h('h1', {tabindex: -1}, list.title)),
+          this.search,
           this.controls,
         ),
         this.notices,
@@ -91,10 +96,10 @@ export class ListingView {
   }
 
   showControls(now) {
+    const input = this.search?.querySelector('input');
+    if (input && input !== document.activeElement) input.value = now.get(input.name) ?? '';
     const key =
       this.controls.contains(document.activeElement) && document.activeElement.dataset.key;
-    // A field that is typed in stays as it is.
-    if (key && document.activeElement.matches('input')) return;
     fill(this.controls, this.list.controls(now));
     if (key) this.controls.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
   }

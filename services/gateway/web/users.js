@@ -66,18 +66,16 @@ const COLUMNS = [
 
 let typing = 0;
 
-function search(now) {
+function search() {
   const input = h('input', {
     type: 'search',
     name: 'name',
-    value: now.get('name') ?? '',
     maxlength: 150,
     autocomplete: 'off',
     spellcheck: 'false',
     placeholder: 'Part of a name',
     'aria-label': 'Search users',
     'aria-keyshortcuts': '/',
-    'data-key': 'name',
     oninput: () => {
       clearTimeout(typing);
       typing = setTimeout(apply, TYPING_MS);
@@ -141,8 +139,8 @@ const LIST = {
     order: now.get('order') ?? USUAL_ORDER,
     addressOfOrder: (order) => addressWith({...AFRESH, order}),
   }),
+  search,
   controls: (now) => [
-    search(now),
     staffChoice(now),
     select('Order', 'order', ORDERS, now.get('order') ?? USUAL_ORDER, USUAL_ORDER),
   ],
@@ -152,7 +150,7 @@ const LIST = {
 export class UsersView extends ListingView {
   constructor(root, handleError) {
     super(root, handleError, LIST);
-    this.keys['/'] = {label: 'Search', run: () => this.controls.querySelector('input').select()};
+    this.keys['/'] = {label: 'Search', run: () => this.search.querySelector('input').select()};
   }
 
   destroy() {
