@@ -1,8 +1,8 @@
 #ifndef PLAYLOG_COMMON_INGEST_BACKFILL_WORKERS_H_
 #define PLAYLOG_COMMON_INGEST_BACKFILL_WORKERS_H_
 
-#include "common/ingest/backfill_runner.h"
 #include "common/base/loops.h"
+#include "common/ingest/backfill_runner.h"
 
 namespace playlog::ingest {
 

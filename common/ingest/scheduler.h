@@ -14,8 +14,8 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
-#include "common/ingest/key_notes.h"
 #include "common/base/loops.h"
+#include "common/ingest/key_notes.h"
 #include "common/ingest/schedule_store.h"
 #include "common/ingest/sync_run.h"
 

@@ -78,8 +78,7 @@ std::vector<std::string> SanitizerVariables(const StackOptions& options) {
                        ":disable_coredump=0",
                        // The processes forbid to be traced, which finding leaks at the end needs
                        // rights for.
-                       ":detect_leaks=", geteuid() == 0 ? 1 : 0, ":",
-                       options.sanitizer_options),
+                       ":detect_leaks=", geteuid() == 0 ? 1 : 0, ":", options.sanitizer_options),
           "UBSAN_OPTIONS=print_stacktrace=1"};
 }
 
