@@ -97,7 +97,9 @@ export class Visitor {
     await this.page.getByRole('button', {name: 'Sign in'}).click();
   }
 
-  /** Goes to another address of the pages without losing the sign-in, and waits for what is there. */
+  /**
+   * Goes to another address of the pages without losing the sign-in, and waits for what is there.
+   */
   async go(address) {
     await this.page.evaluate((to) => {
       const link = document.createElement('a');

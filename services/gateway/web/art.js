@@ -1,5 +1,5 @@
-// Album art: the right size of a picture, loaded when it comes into sight, over a drawing that shows
-// where there is none or it does not load.
+// Album art: the right size of a picture, loaded when it comes into sight, over a drawing that
+// shows where there is none or it does not load.
 
 import {drawnRecord, h} from './dom.js';
 
@@ -16,8 +16,8 @@ export const SIZES = [
   {field: 'album_thumbnail_extralarge', name: 'extralarge', pixels: 300},
 ];
 
-// The id of a picture of Spotify begins with 16 digits that tell its width. Where this does not hold
-// for one of them, the stored address is loaded in its place.
+// The id of a picture of Spotify begins with 16 digits that tell its width. Where this does not
+// hold for one of them, the stored address is loaded in its place.
 const SPOTIFY = /^(https?:\/\/[^/]+(?:\/art)?\/image\/)ab67616d0000b273([0-9a-f]+)$/;
 const SPOTIFY_WIDTHS = [
   ['ab67616d00004851', 64],

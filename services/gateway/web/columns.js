@@ -1,5 +1,5 @@
-// The columns of the list of songs: every field that a song has. Each tells how it is ordered by and
-// how a cell is made.
+// The columns of the list of songs: every field that a song has. Each tells how it is ordered by
+// and how a cell is made.
 
 import {art, SIZES} from './art.js';
 import {h, hidden, icon} from './dom.js';

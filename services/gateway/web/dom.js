@@ -1,5 +1,5 @@
-// Builds elements. Text goes in as text nodes alone: nothing here, or anywhere in these pages, takes
-// HTML from a string.
+// Builds elements. Text goes in as text nodes alone: nothing here, or anywhere in these pages,
+// takes HTML from a string.
 
 const SVG = 'http://www.w3.org/2000/svg';
 

@@ -27,8 +27,8 @@ function instant(milliseconds) {
 }
 
 /**
- * The first moment of "2024", "2024-03" or "2024-03-15" and the one after its last; null if there is
- * no such year, month or day.
+ * The first moment of "2024", "2024-03" or "2024-03-15" and the one after its last; null if there
+ * is no such year, month or day.
  */
 export function spanOf(played) {
   const parts = PERIOD.exec(played ?? '');

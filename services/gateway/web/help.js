@@ -1,5 +1,5 @@
-// The keyboard shortcuts: what they do, a dialog that lists them, and a way to turn them off, since a
-// single key may mean something else to a reader's own tools.
+// The keyboard shortcuts: what they do, a dialog that lists them, and a way to turn them off, since
+// a single key may mean something else to a reader's own tools.
 
 import {h} from './dom.js';
 import {addressWith, go, parameters} from './location.js';

@@ -1,5 +1,6 @@
-// From page to page of a list. The API gives the way forward alone; the way back is remembered beside
-// the address in the browser's history, and an address that came from elsewhere has the first page.
+// From page to page of a list. The API gives the way forward alone; the way back is remembered
+// beside the address in the browser's history, and an address that came from elsewhere has the
+// first page.
 
 import {h, icon} from './dom.js';
 import {number} from './format.js';
@@ -28,8 +29,8 @@ function previous(page, cursors) {
 }
 
 /**
- * The links around a page of a list. `next` is where to go on, null on the last page; `isShort` says
- * that the page ended before it was full.
+ * The links around a page of a list. `next` is where to go on, null on the last page; `isShort`
+ * says that the page ended before it was full.
  */
 export function pager(parameters, {next, isShort = false}) {
   const page = Number(parameters.get('page')) || 1;

@@ -1,5 +1,5 @@
-// The sign-in. Its tokens live in this module's variables and nowhere else: closing or reloading the
-// page ends it for this browser. Nothing is written to storage, cookies or addresses.
+// The sign-in. Its tokens live in this module's variables and nowhere else: closing or reloading
+// the page ends it for this browser. Nothing is written to storage, cookies or addresses.
 
 let access = null;
 let refresh = null;

@@ -44,8 +44,8 @@ function row(item, columns) {
 }
 
 /**
- * A table of items. Columns are {id, name, cell(item)} with `order` where the list can be ordered by
- * them; `addressOfOrder` makes the address of such an order.
+ * A table of items. Columns are {id, name, cell(item)} with `order` where the list can be ordered
+ * by them; `addressOfOrder` makes the address of such an order.
  */
 export function table(caption, items, columns, {order = '', addressOfOrder = null} = {}) {
   const shown = addressOfOrder ? columns : columns.map((column) => ({...column, order: null}));

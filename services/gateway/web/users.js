@@ -1,5 +1,5 @@
-// The users: who they are, how their keys fare, how many songs they have. A key itself is never shown,
-// since the API has none to show.
+// The users: who they are, how their keys fare, how many songs they have. A key itself is never
+// shown, since the API has none to show.
 
 import * as api from './api.js';
 import {flag, moment, userLink} from './columns.js';
