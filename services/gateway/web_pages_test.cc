@@ -15,7 +15,6 @@ using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Key;
 using ::testing::Not;
-using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 

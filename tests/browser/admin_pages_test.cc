@@ -17,7 +17,7 @@ namespace {
 using ::testing::HasSubstr;
 
 // The modules bound each wait themselves; this ends a browser that hangs.
-constexpr absl::Duration kPatience = absl::Minutes(5);
+constexpr absl::Duration kPatience = absl::Minutes(10);
 
 std::string FindProgram(const std::string& name) {
   const char* const path = std::getenv("PATH");
