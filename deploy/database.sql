@@ -21,7 +21,8 @@ SET password_encryption = 'scram-sha-256';
 ALTER ROLE auth LOGIN CONNECTION LIMIT 12 PASSWORD :'auth_password';
 ALTER ROLE spotify_ingest LOGIN CONNECTION LIMIT 12 PASSWORD :'spotify_ingest_password';
 ALTER ROLE lastfm_ingest LOGIN CONNECTION LIMIT 12 PASSWORD :'lastfm_ingest_password';
-ALTER ROLE song_store LOGIN CONNECTION LIMIT 12 PASSWORD :'song_store_password';
+-- Two pools a process, and two processes while one takes over from the other.
+ALTER ROLE song_store LOGIN CONNECTION LIMIT 20 PASSWORD :'song_store_password';
 
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'database') \gexec
 SELECT format('GRANT CONNECT ON DATABASE %I TO auth, spotify_ingest, lastfm_ingest, song_store',

@@ -1,6 +1,7 @@
 #include "services/song_store/listing_filler.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 
 #include "absl/time/clock.h"
@@ -14,7 +15,7 @@ namespace {
 
 constexpr absl::Duration kStepTime = absl::Seconds(3);
 constexpr absl::Duration kLookPause = absl::Milliseconds(500);
-constexpr absl::Duration kMeasurePause = absl::Seconds(2);
+constexpr std::chrono::seconds kMeasurePause{2};
 // The batches that one transaction may finish, so that it stays short where each has few plays.
 constexpr int kBatchesOfStep = 50;
 // While plays come in, it rests so many times as long as it has worked.
@@ -154,6 +155,17 @@ absl::StatusOr<ListingLag> ReadListingLag(db::Pool& pool, absl::Time deadline) {
   return ListingLag{rows[0].Int64(0), rows[0].Time(1)};
 }
 
+namespace {
+
+void ShowLag(db::Pool& pool) {
+  const absl::StatusOr<ListingLag> lag = ReadListingLag(pool, absl::Now() + kStepTime);
+  if (!lag.ok()) return;
+  WaitingBatches().Set(static_cast<double>(lag->batches));
+  LagSeconds().Set(lag->batches == 0 ? 0 : absl::ToDoubleSeconds(absl::Now() - lag->since));
+}
+
+}  // namespace
+
 absl::Status EraseFromListing(db::Pool& pool, std::int64_t user_id, int limit,
                               absl::Time deadline) {
   bool is_done = false;
@@ -199,16 +211,15 @@ absl::StatusOr<bool> ListingFiller::Step() {
 }
 
 void ListingFiller::Work(Loops::Pulse& pulse, const std::function<std::int64_t()>& upserts) {
+  // By the clock that nobody sets: a step of the other one would make a rest of hours.
+  using SteadyClock = std::chrono::steady_clock;
   std::int64_t upserts_seen = upserts();
-  absl::Time measured_at = absl::InfinitePast();
+  SteadyClock::time_point measured_at = SteadyClock::now() - kMeasurePause;
   while (pulse.Beat()) {
-    const absl::Time begin = absl::Now();
+    const SteadyClock::time_point begin = SteadyClock::now();
     if (begin - measured_at >= kMeasurePause) {
       measured_at = begin;
-      if (const auto lag = ReadListingLag(pool_, begin + kStepTime); lag.ok()) {
-        WaitingBatches().Set(static_cast<double>(lag->batches));
-        LagSeconds().Set(lag->batches == 0 ? 0 : absl::ToDoubleSeconds(begin - lag->since));
-      }
+      ShowLag(pool_);
     }
     const absl::StatusOr<bool> worked = Step();
     if (!worked.ok()) {
@@ -222,7 +233,7 @@ void ListingFiller::Work(Loops::Pulse& pulse, const std::function<std::int64_t()
     if (!worked.ok() || !*worked) {
       pulse.Wait(kLookPause);
     } else if (is_busy) {
-      pulse.Wait((absl::Now() - begin) * kRestsWhileBusy);
+      pulse.Wait(absl::FromChrono(SteadyClock::now() - begin) * kRestsWhileBusy);
     }
   }
 }
