@@ -58,7 +58,7 @@ TEST(Cursor, IsRefusedAtAnyOtherLength) {
 }
 
 TEST(Cursor, OfAPlaceIsGoodForItsScopeAndKeyOnly) {
-  for (const std::string place : {std::string(), std::string("a\0b", 3), std::string(900, 'x')}) {
+  for (const std::string& place : {std::string(), std::string("a\0b", 3), std::string(900, 'x')}) {
     const std::string cursor = Codec().EncodePlace("scope", place);
     EXPECT_EQ(Codec().DecodePlace("scope", cursor), place);
     EXPECT_FALSE(Codec().DecodePlace("scop", cursor).has_value());
