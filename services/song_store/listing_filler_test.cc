@@ -70,7 +70,8 @@ class ListingFillerTest : public ::testing::Test {
 std::vector<Play> Plays(int count, int titles, int first = 0) {
   std::vector<Play> plays;
   for (int i = 0; i < count; ++i) {
-    plays.push_back(PlayAt((first + i) * 1'000'000, absl::StrCat("Title ", i % titles)));
+    plays.push_back(
+        PlayAt(std::int64_t{first + i} * 1'000'000, absl::StrCat("Title ", i % titles)));
   }
   return plays;
 }
