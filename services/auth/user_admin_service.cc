@@ -67,7 +67,8 @@ absl::StatusOr<DirectoryQuery> ReadQuery(const v1::ListUsersRequest& request) {
     query.part = request.q();
   }
   if (request.has_staff()) query.staff = request.staff();
-  std::string_view order = request.has_order_by() ? request.order_by() : kOrderDefault;
+  const std::string given = request.has_order_by() ? request.order_by() : kOrderDefault;
+  std::string_view order = given;
   query.is_descending = order.starts_with('-');
   if (query.is_descending) order.remove_prefix(1);
   query.by_name = order == "username";
