@@ -188,9 +188,9 @@ TEST(StandinsArtTest, TheSameAlbumLooksTheSameInEverySizeAtBothServices) {
   const auto ask = [&world](const std::string& head) {
     return world.Handle(*ParseHead(head + " HTTP/1.1\r\nHost: localhost:1"));
   };
-  const std::string spotify = BodyOf(world.Handle(
-      *ParseHead("GET /spotify/v1/me/player/recently-played HTTP/1.1\r\nHost: localhost:1\r\n"
-                 "Authorization: Bearer alice")));
+  const std::string spotify = BodyOf(
+      world.Handle(*ParseHead("GET /spotify/v1/me/player/recently-played?limit=50 HTTP/1.1\r\n"
+                              "Host: localhost:1\r\nAuthorization: Bearer alice")));
   const std::string lastfm = BodyOf(ask(
       "GET /lastfm/2.0/?method=user.getrecenttracks&format=json&api_key=k&user=alice&limit=50"));
   std::set<std::string> drawings[2];
