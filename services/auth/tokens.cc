@@ -40,7 +40,8 @@ void AccessTokens::Replace(std::vector<jwt::SigningKey> keys) {
 
 std::vector<jwt::PublicKey> AccessTokens::public_keys() const {
   std::vector<jwt::PublicKey> keys;
-  for (const jwt::SigningKey& key : *CurrentKeys()) keys.push_back(key.public_key());
+  const Keys current = CurrentKeys();  // A temporary would be gone before the loop begins.
+  for (const jwt::SigningKey& key : *current) keys.push_back(key.public_key());
   return keys;
 }
 
