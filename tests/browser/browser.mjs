@@ -116,7 +116,7 @@ export class Visitor {
     await this.page.waitForFunction(
       () =>
         document.querySelector(
-          '.table tbody tr, .grid li, .hero, .plain-hero, .state, .sign-in-form',
+          '.table tbody tr, .grid li, .hero, .plain-hero, .state',
         ) && !document.querySelector('[aria-busy], .skeleton'),
     );
   }

@@ -76,7 +76,7 @@ test('the search finds songs by title, artist, album, user and MusicBrainz id wh
       song.artist.split(',')[0],
       song.album,
       'mira.lis',
-      song.track_mbid.slice(4, 23),
+      song.track_mbid.slice(0, 20),
       song.artist_mbid,
       song.album_mbid.toUpperCase(),
     ];
