@@ -66,9 +66,11 @@ class OpenedFilesTest : public BadInputTest {
     return std::atoi(children.c_str());
   }
 
-  // What the gateway reads again while it runs, and calls that ask about an open descriptor.
+  // What the gateway reads again while it runs, how fast the processor's clock is, which Abseil
+  // asks when it first needs it, and calls that ask about an open descriptor.
   static bool IsItsOwn(const std::string& call) {
     return call.find(stack().TlsDirectoryOf("gateway")) != std::string::npos ||
+           call.find("\"/sys/devices/system/cpu/") != std::string::npos ||
            call.find("\"\"") != std::string::npos;
   }
 };
