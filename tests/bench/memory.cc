@@ -61,7 +61,11 @@ bool AddPages(std::ifstream& pagemap, std::uint64_t begin, std::uint64_t end,
 // The same of all that a process maps.
 bool AddPages(pid_t process, std::unordered_set<std::uint64_t>& pages) {
   std::ifstream maps(absl::StrCat("/proc/", process, "/maps"));
-  std::ifstream pagemap(absl::StrCat("/proc/", process, "/pagemap"), std::ios::binary);
+  // Without a buffer, whose 8,191 bytes the kernel refuses to fill: it gives out whole entries
+  // only.
+  std::ifstream pagemap;
+  pagemap.rdbuf()->pubsetbuf(nullptr, 0);
+  pagemap.open(absl::StrCat("/proc/", process, "/pagemap"), std::ios::binary);
   for (std::string line; std::getline(maps, line);) {
     // The kernel's own, which no process pays for.
     if (absl::EndsWith(line, "[vsyscall]") || absl::EndsWith(line, "[vdso]") ||
