@@ -10,6 +10,7 @@
 #include "common/base/error.h"
 #include "common/base/strings.h"
 #include "common/rpc/credentials.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/limits.h"
 #include "common/rpc/not_served.h"
 #include "common/rpc/status.h"
@@ -61,7 +62,7 @@ absl::Status InvokeWithRetry(const MethodPolicy& policy, const Call& call, absl:
   for (int tries = 1; absl::Now() < deadline && !call.IsCancelled(); ++tries) {
     // A context serves one attempt: gRPC ends the process when one is used again.
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(deadline));
+    context.set_deadline(ToGrpcDeadline(deadline));
     AddMetadata(context, kRequestIdKey, call.request_id);
     if (!call.authorization.empty()) {
       AddMetadata(context, kAuthorizationKey, absl::StrCat("Bearer ", call.authorization));

@@ -6,6 +6,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/base/error.h"
 #include "common/rpc/client.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/status.h"
 
 namespace playlog::rpc {
@@ -45,10 +46,9 @@ void StreamWatch::Cancel() { state_->context.TryCancel(); }
 bool StreamWatch::Run(absl::FunctionRef<bool()> step) {
   if (call_.IsCancelled()) Cancel();
   grpc::Alarm alarm;
-  alarm.Set(absl::ToChronoTime(NeighbourDeadline(call_, part_timeout_)),
-            [state = state_](bool fired) {
-              if (fired) state->Cut();
-            });
+  alarm.Set(ToGrpcDeadline(NeighbourDeadline(call_, part_timeout_)), [state = state_](bool fired) {
+    if (fired) state->Cut();
+  });
   const bool more = step();
   alarm.Cancel();
   return more;

@@ -2,6 +2,7 @@
 
 #include <grpcpp/security/tls_certificate_provider.h>
 #include <grpcpp/security/tls_credentials_options.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -70,6 +71,8 @@ absl::Status CheckTlsDirectory(const std::string& directory) {
   }
   return absl::OkStatus();
 }
+
+void KeepOpenSslToTheEnd() { OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr); }
 
 std::shared_ptr<grpc::ServerCredentials> MakeServerCredentials(const std::string& directory) {
   grpc::experimental::TlsServerCredentialsOptions options(Watch(directory));

@@ -22,6 +22,11 @@ namespace playlog::rpc {
 // first handshake.
 absl::Status CheckTlsDirectory(const std::string& directory);
 
+// Lets the threads of gRPC go on with their handshakes while the process exits. Without it OpenSSL
+// takes itself down under them, and a process that should end with 0 ends with a segmentation
+// fault. Called before anything else of OpenSSL.
+void KeepOpenSslToTheEnd();
+
 std::shared_ptr<grpc::ServerCredentials> MakeServerCredentials(const std::string& directory);
 std::shared_ptr<grpc::ChannelCredentials> MakeChannelCredentials(const std::string& directory);
 

@@ -12,6 +12,7 @@
 #include "common/base/strings.h"
 #include "common/rpc/client.h"
 #include "common/rpc/credentials.h"
+#include "common/rpc/deadline.h"
 
 namespace playlog::rpc {
 namespace {
@@ -64,7 +65,7 @@ Dispatcher::Dispatcher(const DispatcherOptions& options, TokenVerifier& verifier
 Dispatcher::Entry Dispatcher::Arrive(Kind kind, const MethodPolicy& policy,
                                      const grpc::CallbackServerContext& context) {
   Entry entry{policy, {}, absl::Now()};
-  entry.call.deadline = absl::FromChrono(context.deadline());
+  entry.call.deadline = FromGrpcDeadline(context.deadline());
   if (kind == Kind::kUnary) {
     entry.call.deadline = std::min(entry.call.deadline, entry.arrived_at + kUnaryTimeMax);
   }

@@ -196,6 +196,7 @@ Process::Process(const std::string& service, int argc, char** argv) : service_(s
   signal(SIGPIPE, SIG_IGN);
   umask(077);
   ForbidDumps();
+  KeepOpenSslToTheEnd();
   LetChannelsConnect();
 #ifdef NDEBUG
   // Debian's Abseil looks for lock cycles at every lock, which costs a few per cent of all time.

@@ -15,6 +15,7 @@
 #include "common/base/status_macros.h"
 #include "common/rpc/client.h"
 #include "common/rpc/credentials.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/limits.h"
 #include "common/rpc/status.h"
 #include "grpc/health/v1/health.pb.h"
@@ -111,7 +112,7 @@ Server::~Server() {
 
 void Server::Drain(absl::Duration drain_max) {
   server_->GetHealthCheckService()->SetServingStatus(false);
-  server_->Shutdown(absl::ToChronoTime(absl::Now() + drain_max));
+  server_->Shutdown(ToGrpcDeadline(absl::Now() + drain_max));
   server_.reset();
 }
 
@@ -134,7 +135,7 @@ absl::StatusOr<bool> IsServing(const std::shared_ptr<grpc::Channel>& channel,
                                const std::string& service, absl::Duration timeout) {
   grpc::GenericStub stub(channel);
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+  context.set_deadline(ToGrpcDeadline(absl::Now() + timeout));
   grpc::health::v1::HealthCheckRequest question;
   question.set_service(service);
   grpc::health::v1::HealthCheckResponse answer;

@@ -7,6 +7,7 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "common/rpc/deadline.h"
 #include "playlog/revisions/v1/revision_service.pb.h"
 
 namespace playlog::gateway {
@@ -66,7 +67,7 @@ void RevisionClient::Call(std::unique_ptr<Batch> batch) {
   Batch& call = *batch;
   const grpc::Slice bytes(call.request.SerializeAsString());
   call.request_bytes = grpc::ByteBuffer(&bytes, 1);
-  call.context.set_deadline(absl::ToChronoTime(absl::Now() + kTimeout));
+  call.context.set_deadline(rpc::ToGrpcDeadline(absl::Now() + kTimeout));
   call.stub.UnaryCall(&call.context, kMethod, grpc::StubOptions(), &call.request_bytes,
                       &call.response_bytes,
                       [this, owned = batch.release()](const grpc::Status& status) {

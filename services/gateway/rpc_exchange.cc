@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/synchronization/mutex.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/not_served.h"
 #include "common/rpc/status.h"
 #include "services/gateway/json_writer.h"
@@ -47,7 +48,7 @@ class UnaryExchange final : public RpcExchangeBase,
 
   std::unique_ptr<Call> NewCall(const RpcRequest& request) {
     auto call = std::make_unique<Call>();
-    call->context.set_deadline(absl::ToChronoTime(deadline_));
+    call->context.set_deadline(rpc::ToGrpcDeadline(deadline_));
     Introduce(request, call->context);
     return call;
   }
