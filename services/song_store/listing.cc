@@ -155,8 +155,9 @@ absl::StatusOr<Search> Listing::Find(ListFilter filter, absl::Time deadline) {
         }
         absl::StatusOr<db::Rows> found = transaction.QueryParams(
             {.name = "listing_tracks", .sql = find.text, .is_prepared = false}, find.params);
-        if (found.ok()) tracks = *std::move(found);
-        return found.status();
+        if (!found.ok()) return found.status();
+        tracks = *std::move(found);
+        return absl::OkStatus();
       }));
   search.tracks.reserve(tracks.size());
   for (const db::Row row : tracks) search.tracks.push_back(row.Int64(0));

@@ -40,7 +40,7 @@ std::string TargetText(const Row& row) {
 
 // The verdict with its reason: what is missing, or how many pairs met the target.
 std::string ResultText(const Row& row) {
-  const std::string verdict = Verdict(row);
+  std::string verdict = Verdict(row);
   if (!row.skipped.empty()) return absl::StrCat(verdict, ": ", row.skipped);
   if (!row.missing.empty()) return absl::StrCat(verdict, ": ", row.missing);
   if (!row.target.has_value() || row.judged.size() < 2) return verdict;
