@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -111,6 +112,8 @@ class DatabaseFaultTest : public FaultTest {
     const std::string proc = absl::StrCat("/proc/", process.pid());
     Usage usage{.memory_kib = process.MemoryKib("VmRSS")};
     for (const char* list : {"/task", "/fd"}) {
+      // The services forbid to be looked into, and only root may do it all the same.
+      if (std::string(list) == "/fd" && geteuid() != 0) continue;
       int& count = std::string(list) == "/fd" ? usage.files : usage.threads;
       for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(proc + list)) {
         ++count;
