@@ -22,7 +22,7 @@ constexpr absl::Duration kPatience = absl::Minutes(10);
 std::string FindProgram(const std::string& name) {
   const char* const path = std::getenv("PATH");
   for (const absl::string_view folder : absl::StrSplit(path != nullptr ? path : "", ':')) {
-    const std::string program = absl::StrCat(folder, "/", name);
+    std::string program = absl::StrCat(folder, "/", name);
     if (access(program.c_str(), X_OK) == 0) return program;
   }
   return "";
@@ -71,8 +71,8 @@ TEST_F(AdminPagesTest, WorkInARealBrowser) {
         absl::StrCat("PLAYLOG_TEST_STANDINS=http://127.0.0.1:", stack().standins_port()),
         "PLAYLOG_TEST_STAFF_NAME=" + staff.name, "PLAYLOG_TEST_STAFF_PASSWORD=" + staff.password,
         "PLAYLOG_TEST_CHROMIUM=" + FindProgram("chromium"),
-        "PLAYLOG_TEST_NPM_MODULES=" PLAYLOG_NPM_MODULES,
-        "PLAYLOG_TEST_SCREENSHOTS=" PLAYLOG_SCREENSHOTS,
+        absl::StrCat("PLAYLOG_TEST_NPM_MODULES=", PLAYLOG_NPM_MODULES),
+        absl::StrCat("PLAYLOG_TEST_SCREENSHOTS=", PLAYLOG_SCREENSHOTS),
         // Where a browser wants to write beside its profile.
         "HOME=" + stack().directory()},
        stack().directory()},

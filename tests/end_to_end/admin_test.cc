@@ -255,11 +255,13 @@ TEST_F(AdminTest, ListsBatchesAndEvents) {
 }
 
 TEST_F(AdminTest, EachCallOfStaffLeavesALineThatSaysWhose) {
-  for (const auto& [service, target] :
-       std::map<std::string, std::string>{{"song_store", kSongs}, {"auth", "/admin/api/users"}}) {
+  const std::map<std::string, std::string> targets = {{"song_store", kSongs},
+                                                      {"auth", "/admin/api/users"}};
+  for (const auto& row : targets) {
+    const std::string& service = row.first;
     std::size_t position = 0;
     stack().LogLines(service, position);
-    const HttpAnswer answer = Get(target);
+    const HttpAnswer answer = Get(row.second);
     ASSERT_EQ(answer.status, 200);
     const std::string request_id = answer.Header("x-request-id");
     std::vector<std::string> lines;

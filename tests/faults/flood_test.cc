@@ -24,7 +24,6 @@ namespace playlog::faults {
 namespace {
 
 using harness::Await;
-using harness::Stack;
 
 // A service and an RPC that it serves.
 const std::map<std::string, std::string>& Ports() {
