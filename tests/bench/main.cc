@@ -49,6 +49,7 @@ constexpr Scenario kScenarios[] = {{"idle", &MeasureIdle, nullptr},
                                    {"fetch", &MeasureFetch, nullptr},
                                    {"history-memory", &MeasureHistoryMemory, nullptr},
                                    {"many-others", &MeasureManyOthers, nullptr},
+                                   {"admin", &MeasureAdmin, nullptr},
                                    {"sync", &MeasureSync, nullptr}};
 
 bool IsScenario(const std::string& name) {

@@ -1,4 +1,5 @@
-// New songs through UpsertSongs, and the same songs again.
+// New songs through UpsertSongs, with and without the listing that staff read, and the same songs
+// again.
 
 #include <iostream>
 #include <stdexcept>
@@ -9,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "tests/bench/scenarios.h"
 #include "tests/bench/statistics.h"
+#include "tests/harness/child_process.h"
 
 namespace playlog::bench {
 namespace {
@@ -19,6 +21,17 @@ constexpr int kPlaysOfStream = 30'000;
 constexpr int kPlays = kStreams * kPlaysOfStream;
 // Far from all other users.
 constexpr std::int64_t kFirstUser = 2'000'000;
+// In each pair one set of users stores with the listing, the other without it.
+constexpr int kSetsOfPair = 2;
+constexpr absl::Duration kListingTimeMax = absl::Minutes(3);
+
+// Keeps the queue of the listing empty: what is stored meanwhile is never listed.
+constexpr char kStopListing[] = R"(
+CREATE FUNCTION bench_drop_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER bench_stop BEFORE INSERT ON song_store.listing_queue
+  FOR EACH ROW EXECUTE FUNCTION bench_drop_row())";
+constexpr char kResumeListing[] = R"(
+DROP TRIGGER bench_stop ON song_store.listing_queue; DROP FUNCTION bench_drop_row())";
 
 constexpr char kColumns[] =
     "id, user_id, played_at, batch_id, duration_ms, source, loved, streamable, digest, title, "
@@ -26,19 +39,19 @@ constexpr char kColumns[] =
     "artist_mbid, album_mbid, album_thumbnail_small, album_thumbnail_medium, "
     "album_thumbnail_large, album_thumbnail_extralarge";
 
-// One pair's users and their plays; each stream has a user of its own.
-std::vector<Batches> StreamsOf(int pair) {
+// One set of users and their plays; each stream has a user of its own.
+std::vector<Batches> StreamsOf(int set) {
   const absl::Time first = absl::FromCivil(absl::CivilDay(2021), absl::UTCTimeZone());
   std::vector<Batches> streams;
   for (int stream = 0; stream < kStreams; ++stream) {
-    streams.push_back(MakeBatches(kFirstUser + pair * kStreams + stream, kPlaysOfStream, first));
+    streams.push_back(MakeBatches(kFirstUser + set * kStreams + stream, kPlaysOfStream, first));
   }
   return streams;
 }
 
-std::string UsersOf(int pair) {
-  return absl::StrCat(" WHERE user_id BETWEEN ", kFirstUser + pair * kStreams, " AND ",
-                      kFirstUser + pair * kStreams + kStreams - 1);
+std::string UsersOf(int set) {
+  return absl::StrCat(" WHERE user_id BETWEEN ", kFirstUser + set * kStreams, " AND ",
+                      kFirstUser + set * kStreams + kStreams - 1);
 }
 
 double Rate(absl::Duration time) { return kPlays / absl::ToDoubleSeconds(time); }
@@ -56,9 +69,9 @@ std::int64_t DeadTuples(Sql& sql) {
 }
 
 struct Rates {
-  std::vector<double> fresh, copy, again;    // Songs a second.
-  std::vector<double> fresh_wal, again_wal;  // Bytes.
-  std::vector<double> dead;                  // Rows.
+  std::vector<double> unlisted, fresh, copy, again;  // Songs a second.
+  std::vector<double> fresh_wal, again_wal;          // Bytes.
+  std::vector<double> dead;                          // Rows.
 };
 
 void Expect(std::int64_t count, const char* what) {
@@ -74,19 +87,43 @@ void MakeCopyTable(Sql& sql) {
   sql.Run("VACUUM ANALYZE song_store.plays_copied");
 }
 
+// What comes next is not to pay for listing what came before.
+void AwaitListing(Sql& sql) {
+  const bool listed = harness::Await(
+      kListingTimeMax,
+      [&] { return sql.Number("SELECT count(*) FROM song_store.listing_queue") == 0; },
+      absl::Milliseconds(100));
+  if (!listed) throw std::runtime_error("the songs were not listed");
+}
+
+double MeasureUnlisted(World& world, int set) {
+  Sql& sql = world.sql();
+  const std::vector<Batches> streams = StreamsOf(set);
+  sql.Run(kStopListing);
+  sql.Run("CHECKPOINT");
+  const Upserted fresh = world.system().upserts().Send(streams);
+  Expect(fresh.inserted, "new");
+  sql.Run(kResumeListing);
+  return Rate(fresh.time);
+}
+
 // Every slice begins behind a checkpoint, so that each pays alike for the first change of a page.
 void MeasurePair(World& world, int pair, Rates& rates) {
   Sql& sql = world.sql();
-  const std::vector<Batches> streams = StreamsOf(pair);
+  AwaitListing(sql);
+  rates.unlisted.push_back(MeasureUnlisted(world, kSetsOfPair * pair));
+  const int set = kSetsOfPair * pair + 1;
+  const std::vector<Batches> streams = StreamsOf(set);
   sql.Run("CHECKPOINT");
   std::string position = WalPosition(sql);
   const Upserted fresh = world.system().upserts().Send(streams);
   Expect(fresh.inserted, "new");
   rates.fresh.push_back(Rate(fresh.time));
   rates.fresh_wal.push_back(WalSince(sql, position));
+  AwaitListing(sql);
 
   const std::string rows =
-      sql.CopyOut(absl::StrCat("COPY (SELECT ", kColumns, " FROM song_store.plays", UsersOf(pair),
+      sql.CopyOut(absl::StrCat("COPY (SELECT ", kColumns, " FROM song_store.plays", UsersOf(set),
                                " ORDER BY id) TO STDOUT"));
   sql.Run("CHECKPOINT");
   const absl::Time begin = absl::Now();
@@ -128,6 +165,14 @@ void MeasureUpsert(World& world, Report& report) {
               .peers = rates.copy,
               .judged = Ratios(rates.fresh, rates.copy),
               .target = Target::AtLeast(0.3)});
+  report.Add({.scenario = kScenario,
+              .what = "new songs, two streams",
+              .unit = "songs/s",
+              .ours = rates.fresh,
+              .against = "without the listing for staff",
+              .peers = rates.unlisted,
+              .judged = Ratios(rates.fresh, rates.unlisted),
+              .target = Target::AtLeast(0.9)});
   report.Add({.scenario = kScenario,
               .what = "unchanged songs again",
               .unit = "songs/s",
