@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "common/base/error.h"
 #include "common/rpc/client.h"
 #include "common/rpc/deadline.h"
@@ -45,8 +46,14 @@ void StreamWatch::Cancel() { state_->context.TryCancel(); }
 
 bool StreamWatch::Run(absl::FunctionRef<bool()> step) {
   if (call_.IsCancelled()) Cancel();
+  const absl::Time deadline = NeighbourDeadline(call_, part_timeout_);
+  if (deadline <= absl::Now()) {
+    // An alarm that is late already may still come after the part.
+    state_->Cut();
+    return false;
+  }
   grpc::Alarm alarm;
-  alarm.Set(ToGrpcDeadline(NeighbourDeadline(call_, part_timeout_)), [state = state_](bool fired) {
+  alarm.Set(ToGrpcDeadline(deadline), [state = state_](bool fired) {
     if (fired) state->Cut();
   });
   const bool more = step();
