@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <stdexcept>
 
@@ -16,6 +17,9 @@ constexpr const char* kSettings[] = {
     "shared_buffers = '128MB'",      "max_wal_size = '2GB'",
     "autovacuum_naptime = '1min'",   "jit = on",
     "wal_sync_method = 'fdatasync'", "client_connection_check_interval = '5s'"};
+
+// Ten million songs take 8 GB, their listing 5, and the log of writing them 2 more.
+constexpr std::uintmax_t kFreeBytes = std::uintmax_t{20} << 30;
 
 // Makes the cluster of the harness as deploy/up makes it.
 testing::PostgresCluster& Prepare() {
@@ -46,6 +50,14 @@ testing::PostgresCluster& Cluster() {
 
 std::string SocketsOfCluster() {
   return std::filesystem::path(Cluster().SocketPath()).parent_path().string();
+}
+
+std::string NoRoomForTenMillionSongs() {
+  Sql sql(Cluster().Url("postgres"));
+  const auto space = std::filesystem::space(sql.Run("SHOW data_directory"));
+  if (space.available >= kFreeBytes) return "";
+  return absl::StrCat("20 GiB must be free for ten million songs, and ", space.available >> 30,
+                      " are");
 }
 
 }  // namespace playlog::bench

@@ -15,6 +15,9 @@ testing::PostgresCluster& Cluster();
 // The folder of its socket.
 std::string SocketsOfCluster();
 
+// Why it has no place for ten million songs; empty if it has.
+std::string NoRoomForTenMillionSongs();
+
 }  // namespace playlog::bench
 
 #endif  // PLAYLOG_TESTS_BENCH_CLUSTER_H_

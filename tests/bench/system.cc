@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "tests/bench/cluster.h"
 #include "tests/harness/api.h"
+#include "tests/harness/child_process.h"
 
 namespace playlog::bench {
 
@@ -47,6 +48,13 @@ void System::Store(const Account& account, int plays, int year) const {
   if (stored.inserted != plays) {
     throw std::runtime_error(absl::StrCat("only ", stored.inserted, " songs were stored"));
   }
+}
+
+void System::AwaitListing(absl::Duration time_max) {
+  const bool listed = harness::Await(
+      time_max, [&] { return sql_->Number("SELECT count(*) FROM song_store.listing_queue") == 0; },
+      absl::Milliseconds(100));
+  if (!listed) throw std::runtime_error("the songs were not listed");
 }
 
 void System::CheckHealth() {

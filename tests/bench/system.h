@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/time/time.h"
 #include "tests/bench/sql.h"
 #include "tests/bench/upsert_client.h"
 #include "tests/harness/stack.h"
@@ -37,6 +38,9 @@ class System {
   std::string Token(const Account& account) const;
   // Stores plays of a user through UpsertSongs, 37 s apart from the beginning of a year on.
   void Store(const Account& account, int plays, int year) const;
+
+  // Waits until staff see every song that is stored.
+  void AwaitListing(absl::Duration time_max);
 
   // Throws if a process has died or has complained.
   void CheckHealth();

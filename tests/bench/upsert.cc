@@ -10,7 +10,6 @@
 #include "absl/time/clock.h"
 #include "tests/bench/scenarios.h"
 #include "tests/bench/statistics.h"
-#include "tests/harness/child_process.h"
 
 namespace playlog::bench {
 namespace {
@@ -87,15 +86,6 @@ void MakeCopyTable(Sql& sql) {
   sql.Run("VACUUM ANALYZE song_store.plays_copied");
 }
 
-// What comes next is not to pay for listing what came before.
-void AwaitListing(Sql& sql) {
-  const bool listed = harness::Await(
-      kListingTimeMax,
-      [&] { return sql.Number("SELECT count(*) FROM song_store.listing_queue") == 0; },
-      absl::Milliseconds(100));
-  if (!listed) throw std::runtime_error("the songs were not listed");
-}
-
 double MeasureUnlisted(World& world, int set) {
   Sql& sql = world.sql();
   const std::vector<Batches> streams = StreamsOf(set);
@@ -107,10 +97,11 @@ double MeasureUnlisted(World& world, int set) {
   return Rate(fresh.time);
 }
 
-// Every slice begins behind a checkpoint, so that each pays alike for the first change of a page.
+// Every slice begins behind a checkpoint, so that each pays alike for the first change of a page,
+// and when nothing waits to be listed.
 void MeasurePair(World& world, int pair, Rates& rates) {
   Sql& sql = world.sql();
-  AwaitListing(sql);
+  world.system().AwaitListing(kListingTimeMax);
   rates.unlisted.push_back(MeasureUnlisted(world, kSetsOfPair * pair));
   const int set = kSetsOfPair * pair + 1;
   const std::vector<Batches> streams = StreamsOf(set);
@@ -120,7 +111,7 @@ void MeasurePair(World& world, int pair, Rates& rates) {
   Expect(fresh.inserted, "new");
   rates.fresh.push_back(Rate(fresh.time));
   rates.fresh_wal.push_back(WalSince(sql, position));
-  AwaitListing(sql);
+  world.system().AwaitListing(kListingTimeMax);
 
   const std::string rows =
       sql.CopyOut(absl::StrCat("COPY (SELECT ", kColumns, " FROM song_store.plays", UsersOf(set),

@@ -28,13 +28,18 @@ constexpr absl::Duration kStartTime = absl::Seconds(90);
 class OpenedFilesTest : public BadInputTest {
  protected:
   void SetUp() override {
-    // The services forbid to be looked into.
-    if (geteuid() != 0) GTEST_SKIP() << "only root sees which files a service names";
-    if (access(kStrace, X_OK) == 0) return;
+    const std::string missing = Missing();
+    if (missing.empty()) return;
     const char* ci = std::getenv("CI");
-    ASSERT_FALSE(ci != nullptr && std::string_view(ci) == "true")
-        << "there is no " << kStrace << ", which must be there in CI";
-    GTEST_SKIP() << "there is no " << kStrace;
+    ASSERT_FALSE(ci != nullptr && std::string_view(ci) == "true") << missing << ", in CI";
+    GTEST_SKIP() << missing;
+  }
+
+  // Why nothing can be watched, in words; empty if it can.
+  static std::string Missing() {
+    if (access(kStrace, X_OK) != 0) return absl::StrCat("there is no ", kStrace);
+    // The services forbid to be looked into.
+    return geteuid() == 0 ? "" : "only root sees which files a service names";
   }
 
   static std::string TracePath() { return stack().directory() + "/opened"; }

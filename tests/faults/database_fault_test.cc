@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
@@ -110,16 +111,15 @@ class DatabaseFaultTest : public FaultTest {
   static Usage UsageOf(const std::string& service) {
     const harness::ChildProcess& process = stack().process(service);
     const std::string proc = absl::StrCat("/proc/", process.pid());
-    Usage usage{.memory_kib = process.MemoryKib("VmRSS")};
-    for (const char* list : {"/task", "/fd"}) {
-      // The services forbid to be looked into, and only root may do it all the same.
-      if (std::string(list) == "/fd" && geteuid() != 0) continue;
-      int& count = std::string(list) == "/fd" ? usage.files : usage.threads;
-      for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(proc + list)) {
-        ++count;
-      }
-    }
+    Usage usage{.threads = CountEntries(proc + "/task"), .memory_kib = process.MemoryKib("VmRSS")};
+    // The services forbid to be looked into, and only root may do it all the same.
+    if (geteuid() == 0) usage.files = CountEntries(proc + "/fd");
     return usage;
+  }
+
+  static int CountEntries(const std::string& folder) {
+    using std::filesystem::directory_iterator;
+    return static_cast<int>(std::distance(directory_iterator(folder), directory_iterator()));
   }
 
   // Whoever would wait for long is told soon that the database does not answer, so that no worker
