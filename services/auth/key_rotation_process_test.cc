@@ -305,7 +305,8 @@ TEST_F(KeyRotationProcessTest, SealsEveryKeyAnewThoughItIsKilled) {
     WriteRing({2});
     AwaitTrue([&] { return Open(first_user + 1).ok(); });
     EXPECT_EQ(Stop(SIGTERM), 0) << Read("errors");
-    database_.Execute("DELETE FROM auth.users");
+    // To delete thousands at once would prune the revocations of the runs before as often.
+    database_.Execute("TRUNCATE auth.users CASCADE");
   }
 }
 
