@@ -23,6 +23,10 @@ copy_checkout() {
   while IFS= read -r file; do
     if [[ -e $copy/$file ]]; then touch "$copy/$file"; fi
   done < <(mutated_files "$checkout"/tests/mutants/*.mutant)
+  # The pages' test drives a browser with what npm has installed.
+  if [[ -d $checkout/tests/npm/node_modules ]]; then
+    ln -sfn "$checkout/tests/npm/node_modules" "$copy/tests/npm/node_modules"
+  fi
   # The tests look for the specifications and samples beside the checkout.
   if [[ -d $checkout/../shared ]]; then
     ln -sfn "$(realpath "$checkout/../shared")" "$copy/../shared"
@@ -83,7 +87,7 @@ check_mutant() {
 }
 
 # check_mutants [EXPRESSION]: those whose file names match.
-check_mutant_files() {
+check_mutants() {
   local files file survivors=()
   local copy=$checkout/build/mutants logs=$checkout/build/logs
   mapfile -t files < <(mutant_files "${1:-}")
