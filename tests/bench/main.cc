@@ -48,6 +48,7 @@ constexpr Scenario kScenarios[] = {{"idle", &MeasureIdle, nullptr},
                                    {"random-readers", &MeasureRandomReaders, nullptr},
                                    {"fetch", &MeasureFetch, nullptr},
                                    {"history-memory", &MeasureHistoryMemory, nullptr},
+                                   {"floods", &MeasureFloods, nullptr},
                                    {"many-others", &MeasureManyOthers, nullptr},
                                    {"admin", &MeasureAdmin, nullptr},
                                    {"sync", &MeasureSync, nullptr}};

@@ -18,6 +18,7 @@ void MeasureHistoryMemory(const Options& options, Report& report);
 void MeasureRandomReaders(const Options& options, Report& report);
 void MeasureFetch(const Options& options, Report& report);
 void MeasureManyOthers(const Options& options, Report& report);
+void MeasureFloods(const Options& options, Report& report);
 void MeasureAdmin(const Options& options, Report& report);
 void MeasureSync(const Options& options, Report& report);
 
