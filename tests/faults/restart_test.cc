@@ -107,6 +107,49 @@ class RestartTest : public FaultTest {
         absl::Milliseconds(20)));
   }
 
+  // A fetch of a new user's that has reached a source which takes this long to answer.
+  class SlowFetch {
+   public:
+    explicit SlowFetch(absl::Duration taken) {
+      const User user = api().NewUser();
+      const std::string credential =
+          absl::StrCat("scenario:slow:", absl::ToInt64Milliseconds(taken), "__", user.name);
+      EXPECT_EQ(StoreUntried(credential, [&] { return api().StoreSpotifyToken(user, credential); })
+                    .status,
+                201);
+      thread_ = std::thread([this, user] { status_ = api().FetchSpotify(user).status; });
+      EXPECT_TRUE(Await(kBackTime, [&] { return !stack().standins().Calls(credential).empty(); }));
+    }
+    ~SlowFetch() {
+      if (thread_.joinable()) thread_.join();
+    }
+    SlowFetch(const SlowFetch&) = delete;
+    SlowFetch& operator=(const SlowFetch&) = delete;
+
+    // Of its answer, which it waits for.
+    int Status() {
+      thread_.join();
+      return status_;
+    }
+
+   private:
+    std::thread thread_;
+    int status_ = 0;
+  };
+
+  // Returns when the process has heard it.
+  static void AskToLeave(const std::string& service) {
+    std::size_t position = 0;
+    stack().LogLines(service, position);
+    stack().process(service).Signal(SIGTERM);
+    EXPECT_TRUE(Await(kBackTime, [&] {
+      for (const std::string& line : stack().LogLines(service, position)) {
+        if (harness::Member(line, "event") == "stopping") return true;
+      }
+      return false;
+    }));
+  }
+
   // While one of them is missing nothing is ready, and nobody gives up.
   static void ExpectNotReady(const std::vector<std::string>& order, std::size_t started) {
     for (std::size_t i = 0; i < started; ++i) {
@@ -162,28 +205,27 @@ TEST_F(RestartTest, R13ARollingRestartFailsNoRequest) {
   experiment.Judge(CheckStored(load, path));
 }
 
+TEST_F(RestartTest, R13WhatIsUnderWayIsAnsweredByTheProcessThatLeaves) {
+  for (const std::string& service : {std::string("spotify_ingest"), std::string(kGateway)}) {
+    SCOPED_TRACE(service);
+    SlowFetch fetch(absl::Seconds(3));
+    AskToLeave(service);
+    EXPECT_EQ(fetch.Status(), 200);
+    EXPECT_EQ(stack().process(service).ExitCode(kLeavesWithin), 0);
+    stack().Restart(service);
+    ASSERT_TRUE(stack().AwaitReady(kBackTime));
+  }
+}
+
 TEST_F(RestartTest, R13ASecondSignalEndsAProcessAtOnce) {
   for (const std::string& service : {std::string("spotify_ingest"), std::string(kGateway)}) {
-    const User user = api().NewUser();
-    const std::string credential = "scenario:slow:8000__" + user.name;
-    ASSERT_EQ(
-        StoreUntried(credential, [&] { return api().StoreSpotifyToken(user, credential); }).status,
-        201);
-    std::thread fetch([&user] { api().FetchSpotify(user); });
-    EXPECT_TRUE(Await(kBackTime, [&] { return !stack().standins().Calls(credential).empty(); }));
-    std::size_t position = 0;
-    stack().LogLines(service, position);
-    stack().process(service).Signal(SIGTERM);
-    EXPECT_TRUE(Await(kBackTime, [&] {
-      for (const std::string& line : stack().LogLines(service, position)) {
-        if (harness::Member(line, "event") == "stopping") return true;
-      }
-      return false;
-    }));
+    SCOPED_TRACE(service);
+    SlowFetch fetch(absl::Seconds(8));
+    AskToLeave(service);
     const absl::Time began = absl::Now();
     EXPECT_EQ(stack().End(service, SIGTERM), 128 + SIGTERM);
     EXPECT_LT(absl::Now() - began, absl::Seconds(3));
-    fetch.join();
+    EXPECT_NE(fetch.Status(), 200);
     stack().Restart(service);
     ASSERT_TRUE(stack().AwaitReady(kBackTime));
   }
