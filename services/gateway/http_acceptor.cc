@@ -104,6 +104,9 @@ void Acceptor::Start() {
 
 void Acceptor::Stop() {
   stopped_ = true;
+  // To close the listening socket resets the connections that wait in it, and the requests that
+  // they have brought.
+  AcceptWaiting();
   error_code ignored;
   acceptor_.close(ignored);
   timer_.cancel();
@@ -127,12 +130,23 @@ asio::awaitable<void> Acceptor::Run() {
     }
     IoThread& thread = *threads_[next++ % threads_.size()];
     auto [error, socket] = co_await acceptor_.async_accept(thread.context, kAwait);
-    if (stopped_) co_return;
-    if (error) {
-      co_await OnFailure(error);
-    } else {
+    if (!error) {
       Hand(std::move(socket), thread);
+    } else if (!stopped_) {
+      co_await OnFailure(error);
     }
+  }
+}
+
+void Acceptor::AcceptWaiting() {
+  const std::size_t max_connections = MaxConnections();
+  error_code error;
+  acceptor_.non_blocking(true, error);
+  for (std::size_t next = 0; !error && server_.connections.size() < max_connections; ++next) {
+    IoThread& thread = *threads_[next % threads_.size()];
+    tcp::socket socket(thread.context);
+    acceptor_.accept(socket, error);
+    if (!error) Hand(std::move(socket), thread);
   }
 }
 

@@ -32,12 +32,14 @@ class Acceptor {
 
   // Begins to accept.
   void Start();
-  // Stops; on the first thread.
+  // Accepts who is connected already, and stops; on the first thread.
   void Stop();
 
  private:
   boost::asio::awaitable<void> Run();
   boost::asio::awaitable<void> Pause(absl::Duration time);
+  // Accepts all who wait, without waiting for anybody.
+  void AcceptWaiting();
   void Hand(boost::asio::ip::tcp::socket socket, IoThread& thread);
   boost::asio::awaitable<void> OnFailure(boost::system::error_code error);
   void OpenReserve();

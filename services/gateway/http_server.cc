@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/synchronization/notification.h"
 #include "common/base/log.h"
 #include "services/gateway/http_acceptor.h"
 #include "services/gateway/http_connection.h"
@@ -68,7 +69,13 @@ class HttpServer::Impl {
   void Drain(absl::Duration time) {
     if (guards_.empty()) return;
     state_.draining = true;
-    OnThread(*threads_.front(), [this] { acceptor_->Stop(); });
+    absl::Notification stopped;
+    OnThread(*threads_.front(), [this, &stopped] {
+      acceptor_->Stop();
+      stopped.Notify();
+    });
+    // Only then it is known who is still to be answered.
+    stopped.WaitForNotification();
     OnConnections([](Connection& connection) { connection.FinishSoon(); });
     if (!state_.connections.WaitUntilEmpty(time)) {
       // A connection that is just being handed over may not be known to its thread yet.

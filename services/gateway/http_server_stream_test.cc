@@ -322,6 +322,22 @@ TEST(HttpDrain, FinishesWhatIsInFlightAndClosesWhatIsIdle) {
   EXPECT_EQ(server.server().connections(), 0U);
 }
 
+TEST(HttpDrain, AnswersWhoIsConnectedAndNotAcceptedYet) {
+  HttpLimits limits;
+  limits.connections = 1;
+  TestServer server(limits);
+  RawClient first(server.port());
+  first.Send(kHello);
+  EXPECT_EQ(first.ReadAnswer().status, 200);
+  // The server, which is full, looks only now and then whether it still is.
+  RawClient second(server.port());
+  second.Send(kHello);
+  first.Close();
+  while (server.server().connections() > 0) std::this_thread::yield();
+  server.server().Drain(kPatience);
+  EXPECT_EQ(second.ReadAnswer().status, 200);
+}
+
 TEST(HttpDrain, CutsWhatDoesNotEndInTime) {
   const auto producer = std::make_shared<Producer>(10'000);
   TestServer server(HttpLimits(), Produce(producer));
