@@ -106,11 +106,11 @@ void FetchLoad::Work(Person& person) {
 void FetchLoad::FetchOnce(Person& person, int source) {
   Operation operation;
   operation.asked = person.listeners[source]->Listen();
-  const int port = port_;
-  const Api api(port == 0 ? stack_.http_port() : port);
+  const std::string request = harness::RequestText(
+      "GET", source == 0 ? "/music/fetch-recently-played/" : "/music/fetch-lastfm-recent/",
+      person.user.access);
   ++in_flight_;
-  const HttpAnswer answer =
-      source == 0 ? api.FetchSpotify(person.user) : api.FetchLastfm(person.user);
+  const HttpAnswer answer = Send(request)->Read();
   --in_flight_;
   operation.outcome = OutcomeOf(answer);
   operation.status = answer.status;
@@ -118,6 +118,19 @@ void FetchLoad::FetchOnce(Person& person, int source) {
   ledger_.Write(operation);
   Note(answer);
   if (operation.outcome == Outcome::kOk) ++person.good[source];
+}
+
+std::unique_ptr<harness::HttpConnection> FetchLoad::Send(const std::string& request) {
+  const std::shared_lock lock(port_mutex_);
+  auto connection =
+      std::make_unique<harness::HttpConnection>(port_ == 0 ? stack_.http_port() : port_);
+  connection->Send(request);
+  return connection;
+}
+
+void FetchLoad::SendTo(int port) {
+  const std::unique_lock lock(port_mutex_);
+  port_ = port;
 }
 
 void FetchLoad::Note(const HttpAnswer& answer) {

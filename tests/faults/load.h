@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -58,7 +59,9 @@ class FetchLoad {
   void Stop();
 
   // Sends the requests from now on to another port than the stack's gateway; 0 takes that back.
-  void SendTo(int port) { port_ = port; }
+  // When it returns, whatever goes to the port of before has been sent, as when a load balancer has
+  // taken a gateway out.
+  void SendTo(int port);
 
   int in_flight() const { return in_flight_; }
   // Waits until a request is under way. False if none is for long.
@@ -86,6 +89,8 @@ class FetchLoad {
 
   void Work(Person& person);
   void FetchOnce(Person& person, int source);
+  // Connects to the port of now and sends.
+  std::unique_ptr<harness::HttpConnection> Send(const std::string& request);
   void Note(const harness::HttpAnswer& answer);
 
   const harness::Stack& stack_;
@@ -94,7 +99,8 @@ class FetchLoad {
   std::vector<std::unique_ptr<Person>> persons_;
   std::atomic<bool> stop_ = true;
   std::atomic<int> in_flight_ = 0;
-  std::atomic<int> port_ = 0;
+  std::shared_mutex port_mutex_;  // Shared by those who choose a port and send to it.
+  int port_ = 0;
   mutable std::mutex mutex_;
   Answers answers_;  // Guarded by the mutex.
 };
