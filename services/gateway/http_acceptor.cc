@@ -142,11 +142,16 @@ void Acceptor::AcceptWaiting() {
   const std::size_t max_connections = MaxConnections();
   error_code error;
   acceptor_.non_blocking(true, error);
-  for (std::size_t next = 0; !error && server_.connections.size() < max_connections; ++next) {
+  // No more can have been waiting; those who keep coming would hold up the end.
+  const auto waiting_max = static_cast<std::size_t>(server_.options.limits.listen_backlog);
+  for (std::size_t next = 0; !error && next <= waiting_max; ++next) {
+    if (server_.connections.size() >= max_connections) return;
     IoThread& thread = *threads_[next % threads_.size()];
     tcp::socket socket(thread.context);
     acceptor_.accept(socket, error);
     if (!error) Hand(std::move(socket), thread);
+    // A client that left while it waited is no reason to leave out the others.
+    if (error == asio::error::connection_aborted) error.clear();
   }
 }
 

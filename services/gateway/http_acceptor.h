@@ -38,7 +38,7 @@ class Acceptor {
  private:
   boost::asio::awaitable<void> Run();
   boost::asio::awaitable<void> Pause(absl::Duration time);
-  // Accepts all who wait, without waiting for anybody.
+  // Accepts those who wait now, as many as the queue holds, without waiting for anybody.
   void AcceptWaiting();
   void Hand(boost::asio::ip::tcp::socket socket, IoThread& thread);
   boost::asio::awaitable<void> OnFailure(boost::system::error_code error);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/synchronization/notification.h"
 #include "common/base/log.h"
 #include "services/gateway/http_acceptor.h"
@@ -71,8 +72,8 @@ class HttpServer::Impl {
     state_.draining = true;
     absl::Notification stopped;
     OnThread(*threads_.front(), [this, &stopped] {
+      const absl::Cleanup tell = [&stopped] { stopped.Notify(); };
       acceptor_->Stop();
-      stopped.Notify();
     });
     // Only then it is known who is still to be answered.
     stopped.WaitForNotification();
