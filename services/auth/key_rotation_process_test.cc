@@ -201,7 +201,7 @@ class KeyRotationProcessTest : public AuthProcessTest {
   void SlowChangesDown() {
     database_.Execute(
         "CREATE FUNCTION auth.slow() RETURNS trigger LANGUAGE plpgsql AS "
-        "'BEGIN PERFORM pg_sleep(0.004); RETURN NEW; END';"
+        "'BEGIN PERFORM pg_sleep(0.001); RETURN NEW; END';"
         "CREATE TRIGGER slow BEFORE UPDATE ON auth.api_credentials FOR EACH ROW "
         "EXECUTE FUNCTION auth.slow()");
   }
