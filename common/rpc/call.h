@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -53,6 +54,10 @@ class Stream {
   // Whether the part that Next has just filled in is known to be the last. It then leaves together
   // with the end of the stream, and Next is not called again.
   virtual bool WasLast() const { return false; }
+  // The revision (playlog.revisions.v1) of the caller's data than which the answer is not older;
+  // nothing where it is not known. Asked once, after the first Next. The caller gets it before the
+  // first part.
+  virtual std::optional<std::int64_t> Revision() const { return std::nullopt; }
 };
 
 }  // namespace playlog::rpc

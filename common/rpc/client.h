@@ -21,6 +21,8 @@ inline constexpr char kRequestIdKey[] = "playlog-request-id";
 inline constexpr char kAuthorizationKey[] = "authorization";
 // Only the gateway sends it, from its socket.
 inline constexpr char kClientAddressKey[] = "playlog-client-address";
+// The initial metadatum of a stream that tells a revision (call.h), as a decimal number.
+inline constexpr char kRevisionKey[] = "playlog-revision";
 // The trailing metadatum of an answer that has http_behaviour.alternative_status.
 inline constexpr char kHttpStatusKey[] = "playlog-http-status";
 inline constexpr char kAlternativeStatus[] = "alternative";

@@ -5,11 +5,14 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/watchdog.h"
 #include "common/rpc/call.h"
@@ -131,6 +134,7 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
  public:
   StreamReactor(Dispatcher& dispatcher, grpc::CallbackServerContext* context, Entry entry)
       : dispatcher_(dispatcher),
+        context_(*context),
         entry_(std::move(entry)),
         stall_(
             dispatcher.stalls_, [context] { context->TryCancel(); }, absl::InfiniteFuture()) {
@@ -150,6 +154,7 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
       if (!next.ok()) return next.status();
       is_there = *next;
       pause_ = stream_->PauseBeforeNext();
+      TellRevision();
       return absl::OkStatus();
     });
     const bool has_ended = !is_there && pause_ <= absl::ZeroDuration();
@@ -184,6 +189,13 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
  private:
   static absl::Status ReaderHasGone() { return absl::CancelledError("the reader has gone"); }
 
+  // What is added to the initial metadata later than at the first part would be lost.
+  void TellRevision() {
+    if (std::exchange(is_begun_, true)) return;
+    const std::optional<std::int64_t> revision = stream_->Revision();
+    if (revision.has_value()) context_.AddInitialMetadata(kRevisionKey, absl::StrCat(*revision));
+  }
+
   // Calls for the next part, once the pause that the stream asked for is over.
   void GoOn() {
     if (pause_ <= absl::ZeroDuration()) return Queue();
@@ -202,9 +214,11 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
   void EndPaused() { End(cancelled_ ? ReaderHasGone() : Draining()); }
 
   Dispatcher& dispatcher_;
+  grpc::CallbackServerContext& context_;
   Entry entry_;
   std::atomic<bool> cancelled_{false};
   std::unique_ptr<Stream<Part>> stream_;
+  bool is_begun_ = false;
   Watchdog::Watch stall_;
   Part part_;
   absl::Duration pause_;

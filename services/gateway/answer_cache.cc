@@ -29,6 +29,11 @@ AnswerCache::Body AnswerCache::Find(const std::string& key, std::int64_t revisio
   return found->second->body;
 }
 
+bool AnswerCache::Has(const std::string& key) const {
+  const absl::MutexLock lock(&mutex_);
+  return by_key_.contains(key);
+}
+
 void AnswerCache::Keep(const std::string& key, std::int64_t revision, std::string_view body) {
   if (body.size() > kBodyBytesMax) return;
   // Copied before the lock is taken, and without what the writer's string has in reserve.

@@ -31,6 +31,9 @@ class AnswerCache {
   // The body of the key's answer at exactly this revision, or null.
   Body Find(const std::string& key, std::int64_t revision);
 
+  // Whether an answer of the key is kept, whatever its revision.
+  bool Has(const std::string& key) const;
+
   // Keeps a body in place of the key's older one. One that is too large is not kept.
   void Keep(const std::string& key, std::int64_t revision, std::string_view body);
 

@@ -26,31 +26,36 @@ HttpHeaders TagHeaders(const std::string& tag) {
 
 HttpResponse NotModified(const std::string& tag) { return {304, TagHeaders(tag), ""}; }
 
-// Tags the successful answer that passes through, and keeps it if it comes whole.
+// Tags the successful answer that passes through, and keeps it if it comes whole; once it has
+// learned of the answer's revision.
 class TaggedExchange final : public HttpExchange {
  public:
   struct Options {
     std::string key;
-    std::int64_t revision = 0;
-    std::string tag;
     int status = 200;         // Of success.
     bool wants_none = false;  // The client has an answer and wants no other (`If-None-Match: *`).
   };
   TaggedExchange(AnswerCache& cache, Options options, std::shared_ptr<HttpExchange> exchange)
       : cache_(cache), options_(std::move(options)), exchange_(std::move(exchange)) {}
 
+  // `tag` is that of the options' key at this revision. Called before the answer comes, if at all.
+  void Learn(std::int64_t revision, std::string tag) {
+    revision_ = revision;
+    tag_ = std::move(tag);
+  }
+
   void Send(HttpResponse response) override {
-    if (response.status == options_.status) {
-      cache_.Keep(options_.key, options_.revision, response.body);
-      if (options_.wants_none) return exchange_->Send(NotModified(options_.tag));
+    if (response.status == options_.status && revision_.has_value()) {
+      cache_.Keep(options_.key, *revision_, response.body);
+      if (options_.wants_none) return exchange_->Send(NotModified(tag_));
       Tag(response.headers);
     }
     exchange_->Send(std::move(response));
   }
   void Begin(int status, HttpHeaders headers) override {
     is_over_ = options_.wants_none;
-    if (is_over_) return exchange_->Send(NotModified(options_.tag));
-    Tag(headers);
+    if (is_over_) return exchange_->Send(NotModified(tag_));
+    if (revision_.has_value()) Tag(headers);
     exchange_->Begin(status, std::move(headers));
   }
   // After a 304 there is nobody to write for, which ends the call.
@@ -70,12 +75,14 @@ class TaggedExchange final : public HttpExchange {
 
  private:
   void Tag(HttpHeaders& headers) const {
-    for (auto& field : TagHeaders(options_.tag)) headers.push_back(std::move(field));
+    for (auto& field : TagHeaders(tag_)) headers.push_back(std::move(field));
   }
 
   AnswerCache& cache_;
   const Options options_;
   const std::shared_ptr<HttpExchange> exchange_;
+  std::optional<std::int64_t> revision_;
+  std::string tag_;
   bool is_over_ = false;
 };
 
@@ -84,34 +91,51 @@ class TaggedExchange final : public HttpExchange {
 void RevisionedAnswers::Answer(grpc::GenericStub& stub,
                                std::shared_ptr<const RevisionedRequest> request,
                                std::shared_ptr<HttpExchange> exchange) {
+  const std::string key = KeyOf(*request);
+  const bool is_first = CompareEntityTag(request->headers, "") == NoneMatch::kAbsent;
+  if (is_first && !cache_.Has(key)) return AnswerAnew(key, stub, *request, std::move(exchange));
   const std::string& token = request->call.token;
   revisions_.Ask(stub, token,
-                 [this, &stub, request = std::move(request),
+                 [this, &stub, key, request = std::move(request),
                   exchange = std::move(exchange)](std::optional<std::int64_t> revision) {
-                   if (revision.has_value()) return AnswerAt(*revision, stub, *request, exchange);
+                   if (revision.has_value())
+                     return AnswerAt(*revision, key, stub, *request, exchange);
                    AnswerByRpc({&stub}, request->call, exchange);
                  });
 }
 
-void RevisionedAnswers::AnswerAt(std::int64_t revision, grpc::GenericStub& stub,
-                                 const RevisionedRequest& request,
+void RevisionedAnswers::AnswerAnew(const std::string& key, grpc::GenericStub& stub,
+                                   const RevisionedRequest& request,
+                                   std::shared_ptr<HttpExchange> exchange) {
+  auto tagged = std::make_shared<TaggedExchange>(
+      cache_, TaggedExchange::Options{.key = key, .status = request.call.route.status},
+      std::move(exchange));
+  RpcRequest call = request.call;
+  call.on_revision = [key, &tagged = *tagged](std::int64_t revision) {
+    tagged.Learn(revision, MakeEntityTag(key, revision));
+  };
+  AnswerByRpc({&stub}, call, std::move(tagged));
+}
+
+void RevisionedAnswers::AnswerAt(std::int64_t revision, const std::string& key,
+                                 grpc::GenericStub& stub, const RevisionedRequest& request,
                                  std::shared_ptr<HttpExchange> exchange) {
-  TaggedExchange::Options options;
-  options.key = KeyOf(request);
-  options.revision = revision;
-  options.tag = MakeEntityTag(options.key, revision);
-  options.status = request.call.route.status;
-  const NoneMatch none_match = CompareEntityTag(request.headers, options.tag);
-  if (none_match == NoneMatch::kSame) return exchange->Send(NotModified(options.tag));
-  if (const AnswerCache::Body body = cache_.Find(options.key, revision)) {
-    if (none_match == NoneMatch::kAny) return exchange->Send(NotModified(options.tag));
-    HttpResponse response{options.status, HeadersOf(request.call.route), *body};
-    for (auto& field : TagHeaders(options.tag)) response.headers.push_back(std::move(field));
+  const std::string tag = MakeEntityTag(key, revision);
+  const int status = request.call.route.status;
+  const NoneMatch none_match = CompareEntityTag(request.headers, tag);
+  if (none_match == NoneMatch::kSame) return exchange->Send(NotModified(tag));
+  const bool wants_none = none_match == NoneMatch::kAny;
+  if (const AnswerCache::Body body = cache_.Find(key, revision)) {
+    if (wants_none) return exchange->Send(NotModified(tag));
+    HttpResponse response{status, HeadersOf(request.call.route), *body};
+    for (auto& field : TagHeaders(tag)) response.headers.push_back(std::move(field));
     return exchange->Send(std::move(response));
   }
-  options.wants_none = none_match == NoneMatch::kAny;
-  AnswerByRpc({&stub}, request.call,
-              std::make_shared<TaggedExchange>(cache_, std::move(options), std::move(exchange)));
+  auto tagged = std::make_shared<TaggedExchange>(
+      cache_, TaggedExchange::Options{.key = key, .status = status, .wants_none = wants_none},
+      std::move(exchange));
+  tagged->Learn(revision, tag);
+  AnswerByRpc({&stub}, request.call, std::move(tagged));
 }
 
 }  // namespace playlog::gateway

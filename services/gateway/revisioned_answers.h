@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "services/gateway/answer_cache.h"
 #include "services/gateway/http_exchange.h"
@@ -23,12 +24,14 @@ struct RevisionedRequest {
   HttpHeaders headers;
 };
 
-// Answers requests for routes whose RPC is `revisioned`. For each it first asks the route's
-// neighbour, with the request's own token, which revision the user's data have now. A client that
-// says that it has the answer of this revision gets a 304. An answer that was kept at this revision
-// is sent as it is. Anything else goes to the RPC as ever, and its answer, which is read after the
-// revision and so no older than it, is tagged with it and kept if it is not large. Where the
-// revision cannot be learned, the RPC answers alone, and says what is wrong. Thread-safe.
+// Answers requests for routes whose RPC is `revisioned`. Where a client says that it has an answer,
+// or one was kept, it first asks the route's neighbour, with the request's own token, which
+// revision the user's data have now. A client that has the answer of this revision gets a 304. An
+// answer that was kept at this revision is sent as it is. Anything else goes to the RPC as ever,
+// and its answer, which is read after the revision and so no older than it, is tagged with it and
+// kept if it is not large. Where there is nothing to compare with, the RPC is asked at once, and
+// tells the revision itself. Where the revision cannot be learned, the RPC answers alone, and says
+// what is wrong. Thread-safe.
 class RevisionedAnswers {
  public:
   // `cache_bytes_max` bounds what is kept.
@@ -39,8 +42,10 @@ class RevisionedAnswers {
               std::shared_ptr<HttpExchange> exchange);
 
  private:
-  void AnswerAt(std::int64_t revision, grpc::GenericStub& stub, const RevisionedRequest& request,
-                std::shared_ptr<HttpExchange> exchange);
+  void AnswerAt(std::int64_t revision, const std::string& key, grpc::GenericStub& stub,
+                const RevisionedRequest& request, std::shared_ptr<HttpExchange> exchange);
+  void AnswerAnew(const std::string& key, grpc::GenericStub& stub, const RevisionedRequest& request,
+                  std::shared_ptr<HttpExchange> exchange);
 
   AnswerCache cache_;
   // Last, so that its calls, which use the cache, end first.

@@ -24,6 +24,7 @@ using ::testing::IsEmpty;
 using ::testing::Key;
 using ::testing::Not;
 using ::testing::Pair;
+using ::testing::SizeIs;
 
 constexpr char kProtos[] = R"(
   message Q { int32 limit = 1; }
@@ -98,7 +99,13 @@ class Revisions final : public revisions::v1::RevisionService::CallbackService {
 
 class RevisionedAnswersTest : public ::testing::Test {
  protected:
-  RevisionedAnswersTest() { revisions_.Set("token of 1", 10); }
+  RevisionedAnswersTest() { SetRevision(10); }
+
+  // The revision of user 1's data.
+  void SetRevision(std::int64_t revision) {
+    revisions_.Set("token of 1", revision);
+    script_.revision = revision;
+  }
 
   void AnswerWith(const std::vector<std::string>& texts) {
     script_.parts.clear();
@@ -176,10 +183,30 @@ TEST_F(RevisionedAnswersTest, SendsAKeptAnswerAgainWhileTheRevisionHolds) {
   EXPECT_EQ(script_.calls, 1);
 }
 
+TEST_F(RevisionedAnswersTest, AsksForNoRevisionWhereThereIsNothingToCompareItWith) {
+  AnswerWith({"a"});
+  const std::string tag = TagOf(*Get());
+  EXPECT_NE(tag, "");
+  EXPECT_THAT(revisions_.batches(), IsEmpty());
+  EXPECT_EQ(TagOf(*Get()), tag);
+  EXPECT_THAT(revisions_.batches(), SizeIs(1));
+}
+
+TEST_F(RevisionedAnswersTest, KeepsAnAnswerAtTheRevisionThatItCameWith) {
+  AnswerWith({"a"});
+  script_.revision = 11;  // The user's data have changed since, or the rows were read later.
+  const std::string tag = TagOf(*Get());
+  AnswerWith({"b"});
+  EXPECT_EQ(Get()->sent().body, R"({"results":["b"]})");
+  SetRevision(11);
+  AnswerWith({"c"});
+  EXPECT_EQ(TagOf(*GetUnless("\"x\"")), tag);
+}
+
 TEST_F(RevisionedAnswersTest, AsksTheRpcWhenTheRevisionIsAnother) {
   AnswerWith({"a"});
   const std::string tag = TagOf(*Get());
-  revisions_.Set("token of 1", 11);
+  SetRevision(11);
   AnswerWith({"b"});
   const auto changed = GetUnless(tag);
   EXPECT_EQ(changed->sent().status, 200);
@@ -248,7 +275,7 @@ TEST_F(RevisionedAnswersTest, LearnsWhetherThereIsAnAnswerBeforeItSaysSo) {
   EXPECT_EQ(GetUnless("*")->sent().status, 304);
   AnswerWith({"a"});
   EXPECT_EQ(GetUnless("*")->sent().status, 304);
-  revisions_.Set("token of 1", 11);
+  SetRevision(11);
   script_.parts.clear();
   script_.status = rpc::ToGrpc(Error(errors::v1::ERROR_CODE_INVALID_FIELD, "Invalid limit"));
   EXPECT_EQ(GetUnless("*")->sent().status, 400);
@@ -266,6 +293,7 @@ TEST_F(RevisionedAnswersTest, NeitherTagsNorKeepsErrors) {
 
 TEST_F(RevisionedAnswersTest, AnswersWithoutATagWhereTheRevisionIsNotToBeHad) {
   revisions_.Fail();
+  script_.revision = std::nullopt;
   AnswerWith({"a"});
   for (int i = 1; i <= 2; ++i) {
     const auto answer = Get();

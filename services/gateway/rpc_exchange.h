@@ -4,6 +4,8 @@
 #include <google/protobuf/message.h>
 #include <grpcpp/generic/generic_stub.h>
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +27,9 @@ struct RpcRequest {
   absl::Time arrived_at = absl::Now();  // When the route's time began.
   bool is_head = false;
   bool secure_cookies = false;  // Cookies are for https alone.
+  // Hears of the revision that a streamed answer comes with, before the exchange gets any of it.
+  // May be empty.
+  std::function<void(std::int64_t)> on_revision = nullptr;
 };
 
 // Calls the RPC and answers the exchange with its response: a unary answer at once, a streamed one

@@ -5,14 +5,20 @@
 #include <grpcpp/support/client_callback.h>
 
 #include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/crash_point.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/watchdog.h"
+#include "common/rpc/client.h"
 #include "common/rpc/status.h"
 #include "services/gateway/part_writer.h"
 #include "services/gateway/rpc_answer.h"
@@ -43,6 +49,7 @@ class StreamExchange final : public RpcExchangeBase,
             FirstParts(), [life = life_] { life->CancelUnlessAnswering(); }, deadline_) {
     Introduce(request, context_);
     life_->context = &context_;
+    on_revision_ = request.on_revision;
   }
 
   void Start(grpc::GenericStub& stub) {
@@ -54,7 +61,42 @@ class StreamExchange final : public RpcExchangeBase,
     StartCall();
   }
 
+  void OnReadInitialMetadataDone(bool ok) override {
+    if (ok && on_revision_) revision_ = RevisionIn(context_.GetServerInitialMetadata());
+    Arrive();
+  }
+
   void OnReadDone(bool ok) override {
+    if (is_first_read_done_) return OnPart(ok);
+    is_first_read_done_ = true;
+    is_first_part_there_ = ok;
+    Arrive();
+  }
+
+  void OnDone(const grpc::Status& status) override {
+    Complete(broken_.ok() ? rpc::FromGrpc(status) : broken_);
+    life_->Forget();
+    delete this;
+  }
+
+ private:
+  // The metadata and the first part may be told of in any order, and at the same time.
+  void Arrive() {
+    if (++arrived_ < 2) return;
+    if (revision_.has_value()) on_revision_(*revision_);
+    OnPart(is_first_part_there_);
+  }
+
+  static std::optional<std::int64_t> RevisionIn(
+      const std::multimap<grpc::string_ref, grpc::string_ref>& metadata) {
+    std::int64_t revision = 0;
+    const auto found = metadata.find(rpc::kRevisionKey);
+    if (found == metadata.end()) return std::nullopt;
+    const absl::string_view text(found->second.data(), found->second.size());
+    return absl::SimpleAtoi(text, &revision) ? std::optional(revision) : std::nullopt;
+  }
+
+  void OnPart(bool ok) {
     if (!life_->answering.exchange(true)) first_part_.Move(absl::InfiniteFuture());
     if (!ok) return EndReads();
     const bool holds = !route_.is_event_stream;
@@ -81,13 +123,6 @@ class StreamExchange final : public RpcExchangeBase,
     });
   }
 
-  void OnDone(const grpc::Status& status) override {
-    Complete(broken_.ok() ? rpc::FromGrpc(status) : broken_);
-    life_->Forget();
-    delete this;
-  }
-
- private:
   // What callbacks that may come late hold of this call.
   struct Life {
     void Cancel() {
@@ -142,6 +177,11 @@ class StreamExchange final : public RpcExchangeBase,
   const std::unique_ptr<PartWriter> writer_;
   const std::shared_ptr<Life> life_;
   Watchdog::Watch first_part_;
+  std::function<void(std::int64_t)> on_revision_;
+  std::optional<std::int64_t> revision_;
+  std::atomic<int> arrived_ = 0;  // Of the metadata and the first part.
+  bool is_first_read_done_ = false;
+  bool is_first_part_there_ = false;
   grpc::ByteBuffer part_;
   std::string pending_;
   bool is_one_read_ = false;

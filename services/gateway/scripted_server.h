@@ -10,11 +10,14 @@
 #include <grpcpp/server_builder.h>
 
 #include <atomic>
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "common/rpc/client.h"
@@ -26,6 +29,7 @@ struct Script {
   std::vector<std::string> parts;  // In wire form.
   grpc::Status status;
   bool alternative = false;
+  std::optional<std::int64_t> revision = std::nullopt;  // Of what it answers, as it says.
   // It says nothing after the parts, until the call is cancelled.
   bool hangs = false;
   // How many calls it drops unserved, before it does as above: as a server does that is leaving.
@@ -46,6 +50,9 @@ class ScriptReactor final : public grpc::ServerGenericBidiReactor {
                               std::string(value.data(), value.size()));
     }
     if (!script.asked.HasBeenNotified()) script.asked.Notify();
+    if (script.revision.has_value()) {
+      context.AddInitialMetadata(rpc::kRevisionKey, absl::StrCat(*script.revision));
+    }
     StartRead(&request_);
   }
   void OnReadDone(bool) override { Next(); }

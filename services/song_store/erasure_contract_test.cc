@@ -15,8 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/testing/fake_row_export.h"
 #include "common/testing/matchers.h"
-#include "services/song_store/fake_store.h"
-#include "services/song_store/testing.h"
+#include "services/song_store/contract_test.h"
 
 namespace playlog::song_store {
 namespace {
@@ -34,30 +33,13 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
-class ErasureContractTest : public ::testing::TestWithParam<bool> {
+class ErasureContractTest : public ContractTest {
  protected:
-  ErasureContractTest() {
-    if (GetParam()) {
-      postgres_ = std::make_unique<PostgresFixture>();
-    } else {
-      fake_ = std::make_unique<FakeSongStore>();
-    }
-  }
-  SongStore& store() { return postgres_ != nullptr ? postgres_->store() : *fake_; }
-
-  absl::StatusOr<UpsertCounts> Upsert(const std::vector<Play>& plays, std::int64_t user_id,
-                                      songs::v1::Source source = SOURCE_SPOTIFY) {
-    return store().Upsert(BatchOf(plays, user_id, source), Soon());
-  }
   int CountPlays(std::int64_t user_id) {
     google::protobuf::RepeatedPtrField<songs::v1::Song> songs;
     EXPECT_THAT(store().Read({.user_id = user_id, .limit = 100'000}, Soon(), songs), IsOk());
     return songs.size();
   }
-
- private:
-  std::unique_ptr<PostgresFixture> postgres_;
-  std::unique_ptr<FakeSongStore> fake_;
 };
 
 TEST_P(ErasureContractTest, StoresNothingOfAnErasedUser) {
@@ -143,7 +125,7 @@ TEST_P(ErasureContractTest, MarksNobodyWhenTheTimeIsOver) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, ErasureContractTest, ::testing::Bool(),
-                         [](const auto& store) { return store.param ? "Postgres" : "Fake"; });
+                         ErasureContractTest::NameOf);
 
 }  // namespace
 }  // namespace playlog::song_store

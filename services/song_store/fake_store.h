@@ -44,8 +44,9 @@ class FakeSongStore final : public SongStore {
     return counts;
   }
 
-  absl::Status Read(const Query& query, absl::Time deadline,
-                    google::protobuf::RepeatedPtrField<songs::v1::Song>& songs) override {
+  absl::StatusOr<std::int64_t> Read(
+      const Query& query, absl::Time deadline,
+      google::protobuf::RepeatedPtrField<songs::v1::Song>& songs) override {
     const absl::MutexLock lock(&mutex_);
     if (absl::Now() >= deadline) return TooLate();
     std::map<std::pair<std::int64_t, std::int64_t>, songs::v1::Song> ordered;
@@ -64,7 +65,8 @@ class FakeSongStore final : public SongStore {
     for (auto song = ordered.rbegin(); song != ordered.rend() && left > 0; ++song, --left) {
       *songs.Add() = std::move(song->second);
     }
-    return absl::OkStatus();
+    const auto revision = revisions_.find(query.user_id);
+    return revision == revisions_.end() ? 0 : revision->second;
   }
 
   absl::StatusOr<std::int64_t> Count(const CountQuery& query, absl::Time deadline) override {

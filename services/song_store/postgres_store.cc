@@ -134,8 +134,12 @@ FROM counted CROSS JOIN admission CROSS JOIN seen)sql";
 
 // The order is the index's, which has no id: PostgreSQL reads the index backwards and sorts the
 // plays of one instant among themselves by their id (an incremental sort), so a page costs its own
-// songs and those of the instant at which it begins.
-#define PLAYLOG_SELECT_SONGS "SELECT " PLAYLOG_SONG_COLUMNS " FROM plays WHERE user_id = $1"
+// songs and those of the instant at which it begins. The revision behind a song's columns is that
+// of the same moment.
+#define PLAYLOG_SELECT_SONGS                                                                  \
+  "SELECT " PLAYLOG_SONG_COLUMNS                                                              \
+  ", coalesce((SELECT revision FROM user_revisions WHERE user_id = $1), 0) FROM plays WHERE " \
+  "user_id = $1"
 #define PLAYLOG_NEWEST_FIRST " ORDER BY played_at DESC, id DESC LIMIT $2"
 // The first comparison is implied by the second; it alone can bound the scan of the index.
 #define PLAYLOG_AFTER " AND played_at <= $3 AND (played_at, id) < ($3, $4)"
@@ -252,8 +256,7 @@ absl::StatusOr<UpsertCounts> PostgresSongStore::Upsert(const Batch& batch, absl:
   return counts;
 }
 
-absl::Status PostgresSongStore::Read(const Query& query, absl::Time deadline,
-                                     google::protobuf::RepeatedPtrField<Song>& songs) {
+absl::StatusOr<db::Rows> PostgresSongStore::ReadRows(const Query& query, absl::Time deadline) {
   const bool any_source = query.source == songs::v1::SOURCE_UNSPECIFIED;
   std::vector<db::Param> params = {query.user_id, query.limit};
   if (query.after.has_value()) {
@@ -264,11 +267,24 @@ absl::Status PostgresSongStore::Read(const Query& query, absl::Time deadline,
   const db::Statement& statement = query.after.has_value()
                                        ? (any_source ? kReadAfter : kReadSourceAfter)
                                        : (any_source ? kReadFirst : kReadSourceFirst);
-  PLAYLOG_ASSIGN_OR_RETURN(const db::Rows rows,
-                           pool_.QueryParams(deadline, db::Effect::kIdempotent, statement, params));
+  return pool_.QueryParams(deadline, db::Effect::kIdempotent, statement, params);
+}
+
+absl::StatusOr<std::int64_t> PostgresSongStore::Read(
+    const Query& query, absl::Time deadline, google::protobuf::RepeatedPtrField<Song>& songs) {
+  std::int64_t revision = 0;
+  PLAYLOG_ASSIGN_OR_RETURN(db::Rows rows, ReadRows(query, deadline));
+  if (rows.empty()) {
+    // No row has told the revision. It has to be read before the songs, of which there may be some
+    // by then.
+    PLAYLOG_ASSIGN_OR_RETURN(const auto revisions, Revisions({&query.user_id, 1}, deadline));
+    revision = revisions.at(query.user_id);
+    PLAYLOG_ASSIGN_OR_RETURN(rows, ReadRows(query, deadline));
+  }
+  if (!rows.empty()) revision = rows[0].Int64(kColumnsOfSong);
   songs.Reserve(songs.size() + static_cast<int>(rows.size()));
   for (const db::Row row : rows) ReadSong(row, *songs.Add());
-  return absl::OkStatus();
+  return revision;
 }
 
 absl::StatusOr<std::int64_t> PostgresSongStore::Count(const CountQuery& query,

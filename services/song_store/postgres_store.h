@@ -19,8 +19,9 @@ class PostgresSongStore final : public SongStore {
   explicit PostgresSongStore(db::Pool& pool) : pool_(pool) {}
 
   absl::StatusOr<UpsertCounts> Upsert(const Batch& batch, absl::Time deadline) override;
-  absl::Status Read(const Query& query, absl::Time deadline,
-                    google::protobuf::RepeatedPtrField<songs::v1::Song>& songs) override;
+  absl::StatusOr<std::int64_t> Read(
+      const Query& query, absl::Time deadline,
+      google::protobuf::RepeatedPtrField<songs::v1::Song>& songs) override;
   absl::StatusOr<std::int64_t> Count(const CountQuery& query, absl::Time deadline) override;
   absl::StatusOr<std::map<std::int64_t, std::int64_t>> Revisions(
       std::span<const std::int64_t> user_ids, absl::Time deadline) override;
@@ -29,6 +30,8 @@ class PostgresSongStore final : public SongStore {
   std::unique_ptr<RowExport> Export(std::int64_t user_id) override;
 
  private:
+  absl::StatusOr<db::Rows> ReadRows(const Query& query, absl::Time deadline);
+
   db::Pool& pool_;
   SettledBatches settled_;
 };

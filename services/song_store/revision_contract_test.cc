@@ -13,8 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/testing/matchers.h"
-#include "services/song_store/fake_store.h"
-#include "services/song_store/testing.h"
+#include "services/song_store/contract_test.h"
 
 namespace playlog::song_store {
 namespace {
@@ -25,22 +24,8 @@ using songs::v1::Play;
 using songs::v1::SOURCE_LASTFM;
 using songs::v1::SOURCE_SPOTIFY;
 
-class RevisionContractTest : public ::testing::TestWithParam<bool> {
+class RevisionContractTest : public ContractTest {
  protected:
-  RevisionContractTest() {
-    if (GetParam()) {
-      postgres_ = std::make_unique<PostgresFixture>();
-    } else {
-      fake_ = std::make_unique<FakeSongStore>();
-    }
-  }
-  SongStore& store() { return postgres_ != nullptr ? postgres_->store() : *fake_; }
-
-  absl::StatusOr<UpsertCounts> Upsert(const std::vector<Play>& plays, std::int64_t user_id = 1,
-                                      songs::v1::Source source = SOURCE_SPOTIFY) {
-    return store().Upsert(BatchOf(plays, user_id, source), Soon());
-  }
-
   std::int64_t Revision(std::int64_t user_id = 1) {
     const std::int64_t users[] = {user_id};
     const auto revisions = store().Revisions(users, Soon());
@@ -64,8 +49,6 @@ class RevisionContractTest : public ::testing::TestWithParam<bool> {
 
  private:
   std::set<std::int64_t> seen_ = {0};
-  std::unique_ptr<PostgresFixture> postgres_;
-  std::unique_ptr<FakeSongStore> fake_;
 };
 
 TEST_P(RevisionContractTest, EveryChangeGivesANewOne) {
@@ -96,6 +79,25 @@ TEST_P(RevisionContractTest, EveryChangeGivesANewOne) {
     ASSERT_THAT(Upsert({play}), IsOkAndHolds(UpsertCounts{.updated = 1}));
     ExpectNew("streamable");
   }
+}
+
+TEST_P(RevisionContractTest, ReadingTellsIt) {
+  const auto read = [this](const Query& query) {
+    google::protobuf::RepeatedPtrField<songs::v1::Song> songs;
+    return store().Read(query, Soon(), songs);
+  };
+  EXPECT_THAT(read({.user_id = 1, .limit = 10}), IsOkAndHolds(0));
+  ASSERT_TRUE(Upsert({PlayAt(1'000, "A"), PlayAt(2'000, "B")}).ok());
+  ASSERT_TRUE(Upsert({PlayAt(1'000, "A")}, 2).ok());
+  const std::int64_t revision = Revision();
+  EXPECT_THAT(read({.user_id = 1, .limit = 10}), IsOkAndHolds(revision));
+  EXPECT_THAT(read({.user_id = 1, .after = Position{1'500, 1}, .limit = 10}),
+              IsOkAndHolds(revision));
+  // From where there is no song.
+  EXPECT_THAT(read({.user_id = 1, .source = SOURCE_LASTFM, .limit = 10}), IsOkAndHolds(revision));
+  EXPECT_THAT(read({.user_id = 1, .after = Position{0, 1}, .limit = 10}), IsOkAndHolds(revision));
+  ASSERT_TRUE(store().MarkErased(3, Soon()).ok());
+  EXPECT_THAT(read({.user_id = 3, .limit = 10}), IsOkAndHolds(Revision(3)));
 }
 
 TEST_P(RevisionContractTest, EveryRunOfAnErasureGivesANewOne) {
@@ -235,7 +237,7 @@ TEST_P(RevisionContractTest, ABatchThatMeetsItsOppositeIsNotTakenForStored) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, RevisionContractTest, ::testing::Bool(),
-                         [](const auto& store) { return store.param ? "Postgres" : "Fake"; });
+                         RevisionContractTest::NameOf);
 
 }  // namespace
 }  // namespace playlog::song_store

@@ -1,6 +1,8 @@
 #ifndef PLAYLOG_SERVICES_SONG_STORE_SONG_ROW_H_
 #define PLAYLOG_SERVICES_SONG_STORE_SONG_ROW_H_
 
+#include <cstddef>
+
 #include "common/db/rows.h"
 #include "playlog/songs/v1/song.pb.h"
 
@@ -12,6 +14,8 @@ namespace playlog::song_store {
   " duration_ms, source, artist_lastfm_url, track_mbid, artist_mbid, album_mbid, loved," \
   " streamable, album_thumbnail_small, album_thumbnail_medium, album_thumbnail_large,"   \
   " album_thumbnail_extralarge"
+
+inline constexpr std::size_t kColumnsOfSong = 20;
 
 // Makes the song of a row that begins with those columns.
 void ReadSong(const db::Row& row, songs::v1::Song& song);

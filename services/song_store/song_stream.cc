@@ -29,9 +29,12 @@ absl::Status SongStream::ReadMore() {
   if (!begun_) deadline = std::min(deadline, options_.first_deadline);
   run_.Clear();
   run_next_ = 0;
-  PLAYLOG_RETURN_IF_ERROR(store_.Read(
-      {.user_id = options_.user_id, .source = options_.source, .after = after_, .limit = limit},
-      deadline, run_));
+  PLAYLOG_ASSIGN_OR_RETURN(
+      const std::int64_t revision,
+      store_.Read(
+          {.user_id = options_.user_id, .source = options_.source, .after = after_, .limit = limit},
+          deadline, run_));
+  if (!begun_) revision_ = revision;
   exhausted_ = run_.size() < limit;
   if (!run_.empty()) after_ = PositionOf(run_[run_.size() - 1]);
   return absl::OkStatus();

@@ -34,6 +34,7 @@ class SongStream final : public rpc::Stream<songs::v1::GetStoredSongsResponse> {
 
   absl::StatusOr<bool> Next(songs::v1::GetStoredSongsResponse& part) override;
   bool WasLast() const override { return done_; }
+  std::optional<std::int64_t> Revision() const override { return revision_; }
 
  private:
   // Reads the next run of songs behind those that are there.
@@ -47,8 +48,9 @@ class SongStream final : public rpc::Stream<songs::v1::GetStoredSongsResponse> {
   const CursorCodec& cursors_;
   const Options options_;
   google::protobuf::RepeatedPtrField<songs::v1::Song> run_;
-  int run_next_ = 0;               // The first song of the run that no part holds yet.
-  std::optional<Position> after_;  // Behind the run.
+  std::optional<std::int64_t> revision_;  // Of the first run.
+  int run_next_ = 0;                      // The first song of the run that no part holds yet.
+  std::optional<Position> after_;         // Behind the run.
   std::optional<Position> sent_to_;
   int sent_ = 0;  // Counted for pages only.
   bool begun_ = false;

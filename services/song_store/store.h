@@ -65,9 +65,11 @@ class SongStore {
   virtual absl::StatusOr<UpsertCounts> Upsert(const Batch& batch, absl::Time deadline) = 0;
 
   // Appends up to `limit` songs in reading order. Songs that were stored meanwhile after the
-  // query's position are among them; none comes twice over successive queries.
-  virtual absl::Status Read(const Query& query, absl::Time deadline,
-                            google::protobuf::RepeatedPtrField<songs::v1::Song>& songs) = 0;
+  // query's position are among them; none comes twice over successive queries. Returns a revision
+  // of the user's plays (see Revisions) than which what was read is not older.
+  virtual absl::StatusOr<std::int64_t> Read(
+      const Query& query, absl::Time deadline,
+      google::protobuf::RepeatedPtrField<songs::v1::Song>& songs) = 0;
 
   // Counts plays by the source that told of them first.
   virtual absl::StatusOr<std::int64_t> Count(const CountQuery& query, absl::Time deadline) = 0;

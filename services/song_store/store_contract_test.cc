@@ -17,8 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/testing/matchers.h"
-#include "services/song_store/fake_store.h"
-#include "services/song_store/testing.h"
+#include "services/song_store/contract_test.h"
 
 namespace playlog::song_store {
 namespace {
@@ -31,22 +30,8 @@ using songs::v1::SOURCE_LASTFM;
 using songs::v1::SOURCE_SPOTIFY;
 using songs::v1::SOURCE_UNSPECIFIED;
 
-class StoreContractTest : public ::testing::TestWithParam<bool> {
+class StoreContractTest : public ContractTest {
  protected:
-  StoreContractTest() {
-    if (GetParam()) {
-      postgres_ = std::make_unique<PostgresFixture>();
-    } else {
-      fake_ = std::make_unique<FakeSongStore>();
-    }
-  }
-  SongStore& store() { return postgres_ != nullptr ? postgres_->store() : *fake_; }
-
-  absl::StatusOr<UpsertCounts> Upsert(const std::vector<Play>& plays, std::int64_t user_id = 1,
-                                      songs::v1::Source source = SOURCE_SPOTIFY) {
-    return store().Upsert(BatchOf(plays, user_id, source), Soon());
-  }
-
   std::vector<Song> ReadAll(std::int64_t user_id = 1,
                             songs::v1::Source source = SOURCE_UNSPECIFIED) {
     return Read({.user_id = user_id, .source = source, .limit = 100'000});
@@ -57,10 +42,6 @@ class StoreContractTest : public ::testing::TestWithParam<bool> {
     EXPECT_TRUE(store().Read(query, Soon(), songs).ok());
     return {songs.begin(), songs.end()};
   }
-
- private:
-  std::unique_ptr<PostgresFixture> postgres_;
-  std::unique_ptr<FakeSongStore> fake_;
 };
 
 Position PositionOf(const Song& song) {
@@ -338,8 +319,7 @@ TEST_P(StoreContractTest, RefusesAPassedDeadline) {
   EXPECT_THAT(store().Erase(1, 1, past), ErrorIs(code));
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, StoreContractTest, ::testing::Bool(),
-                         [](const auto& store) { return store.param ? "Postgres" : "Fake"; });
+INSTANTIATE_TEST_SUITE_P(Stores, StoreContractTest, ::testing::Bool(), StoreContractTest::NameOf);
 
 }  // namespace
 }  // namespace playlog::song_store
