@@ -81,8 +81,10 @@ std::size_t CountCodePoints(std::string_view utf8) {
   return count;
 }
 
+bool IsAscii(std::string_view text) { return CountAscii(text) == text.size(); }
+
 std::optional<std::string> NormalizeNfc(std::string_view utf8) {
-  if (CountAscii(utf8) == utf8.size()) return std::string(utf8);
+  if (IsAscii(utf8)) return std::string(utf8);
   utf8proc_uint8_t* composed = nullptr;
   const utf8proc_ssize_t length =
       utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(utf8.data()),

@@ -21,6 +21,9 @@ bool IsValidUtf8(std::string_view bytes);
 // Returns the number of code points of well-formed UTF-8.
 std::size_t CountCodePoints(std::string_view utf8);
 
+// Whether all of the text is ASCII.
+bool IsAscii(std::string_view text);
+
 // Returns the text in Unicode's normal form NFC, or nothing if it is not well-formed UTF-8.
 std::optional<std::string> NormalizeNfc(std::string_view utf8);
 

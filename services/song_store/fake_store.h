@@ -34,10 +34,10 @@ class FakeSongStore final : public SongStore {
       const Key key{batch.user_id, keyed.played_at, keyed.digest};
       const auto known = plays_.find(key);
       if (known == plays_.end()) {
-        plays_[key] = Stored{++last_id_, batch.source, keyed.play};
+        plays_[key] = Stored{++last_id_, batch.source, *keyed.play};
         ++counts.inserted;
       } else {
-        ++(Complete(known->second.play, keyed.play) ? counts.updated : counts.unchanged);
+        ++(Complete(known->second.play, *keyed.play) ? counts.updated : counts.unchanged);
       }
     }
     if (counts.inserted + counts.updated > 0) ++revisions_[batch.user_id];

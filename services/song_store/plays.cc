@@ -1,6 +1,7 @@
 #include "services/song_store/plays.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <tuple>
 #include <utility>
@@ -94,6 +95,28 @@ void AppendWithLength(std::string& bytes, std::string_view text) {
   bytes.append(text);
 }
 
+// Makes one of the plays of a sorted batch that are the same.
+void KeepDistinct(Batch& batch) {
+  std::size_t distinct = 0;
+  Play* own = nullptr;  // The last distinct play, once it is the batch's own.
+  for (std::size_t i = 0; i < batch.plays.size(); ++i) {
+    KeyedPlay& next = batch.plays[i];
+    KeyedPlay* const last = distinct > 0 ? &batch.plays[distinct - 1] : nullptr;
+    if (last == nullptr || last->played_at != next.played_at || last->digest != next.digest) {
+      if (distinct != i) batch.plays[distinct] = std::move(next);
+      ++distinct;
+      own = nullptr;
+      continue;
+    }
+    if (own == nullptr) {
+      own = batch.completed.emplace_back(std::make_unique<Play>(*last->play)).get();
+      last->play = own;
+    }
+    Complete(*own, *next.play);
+  }
+  batch.plays.erase(batch.plays.begin() + static_cast<std::ptrdiff_t>(distinct), batch.plays.end());
+}
+
 bool CompleteFlag(bool has_newer, bool newer, bool known, void (Play::*set)(bool), Play& play) {
   if (!has_newer || newer == known) return false;
   (play.*set)(newer);
@@ -110,11 +133,18 @@ bool IsSource(songs::v1::Source source) {
 
 std::string Digest(std::string_view title, std::string_view artist) {
   std::string bytes;
+  bytes.reserve(2 * sizeof(std::uint64_t) + title.size() + artist.size());
   for (const std::string_view text : {title, artist}) {
-    const std::string composed = NormalizeNfc(text).value_or(std::string(text));
-    AppendWithLength(bytes, TrimWhitespace(composed));
+    // NFC leaves ASCII alone, which most texts are.
+    if (IsAscii(text)) {
+      AppendWithLength(bytes, TrimWhitespace(text));
+    } else {
+      AppendWithLength(bytes, TrimWhitespace(NormalizeNfc(text).value_or(std::string(text))));
+    }
   }
-  return Sha256(bytes).substr(0, kDigestBytes);
+  std::string digest = Sha256(bytes);
+  digest.resize(kDigestBytes);
+  return digest;
 }
 
 bool Complete(Play& known, const Play& newer) {
@@ -144,30 +174,19 @@ absl::StatusOr<Batch> MakeBatch(const songs::v1::UpsertSongsRequest& request) {
   if (request.plays_size() > kPlaysMax || request.ByteSizeLong() > kBatchBytesMax) {
     return InvalidField("plays", "at most 1000 plays and 1 MiB");
   }
-  Batch batch{request.user_id(), request.source(), request.origin(), {}};
+  Batch batch{request.user_id(), request.source(), request.origin(), {}, {}};
   batch.plays.reserve(static_cast<std::size_t>(request.plays_size()));
   for (int i = 0; i < request.plays_size(); ++i) {
     const Play& play = request.plays(i);
     PLAYLOG_RETURN_IF_ERROR(CheckPlay(i, play));
-    batch.plays.push_back({PlayedAt(play), Digest(play.title(), play.artist()), play});
+    batch.plays.push_back({PlayedAt(play), Digest(play.title(), play.artist()), &play});
   }
   // Stable, so that of two tellings of one play the later one completes the earlier.
   std::stable_sort(batch.plays.begin(), batch.plays.end(),
                    [](const KeyedPlay& a, const KeyedPlay& b) {
                      return std::tie(a.played_at, a.digest) < std::tie(b.played_at, b.digest);
                    });
-  std::size_t distinct = 0;
-  for (std::size_t i = 0; i < batch.plays.size(); ++i) {
-    KeyedPlay& play = batch.plays[i];
-    if (distinct > 0 && batch.plays[distinct - 1].played_at == play.played_at &&
-        batch.plays[distinct - 1].digest == play.digest) {
-      Complete(batch.plays[distinct - 1].play, play.play);
-    } else {
-      if (distinct != i) batch.plays[distinct] = std::move(play);
-      ++distinct;
-    }
-  }
-  batch.plays.resize(distinct);
+  KeepDistinct(batch);
   return batch;
 }
 

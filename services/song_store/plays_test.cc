@@ -72,7 +72,8 @@ TEST(MakeBatch, TakesTheLongestTexts) {
 }
 
 TEST(MakeBatch, TakesNoPlays) {
-  const auto batch = MakeBatch(RequestWith({}));
+  const UpsertSongsRequest request = RequestWith({});
+  const auto batch = MakeBatch(request);
   ASSERT_THAT(batch, IsOk());
   EXPECT_TRUE(batch->plays.empty());
 }
@@ -120,9 +121,11 @@ TEST(MakeBatch, NamesTheFieldThatIsWrong) {
 }
 
 TEST(MakeBatch, RefusesTooManyPlaysAndTooManyBytes) {
-  EXPECT_THAT(MakeBatch(RequestWith(std::vector<std::string>(1000, "a"))), IsOk());
-  EXPECT_THAT(MakeBatch(RequestWith(std::vector<std::string>(1001, "a"))), ErrorIs(kInvalidField));
-  UpsertSongsRequest request = RequestWith(std::vector<std::string>(600, std::string(900, 'a')));
+  UpsertSongsRequest request = RequestWith(std::vector<std::string>(1000, "a"));
+  EXPECT_THAT(MakeBatch(request), IsOk());
+  request = RequestWith(std::vector<std::string>(1001, "a"));
+  EXPECT_THAT(MakeBatch(request), ErrorIs(kInvalidField));
+  request = RequestWith(std::vector<std::string>(600, std::string(900, 'a')));
   EXPECT_THAT(MakeBatch(request), IsOk());
   for (Play& play : *request.mutable_plays()) play.set_track_url(std::string(900, 'u'));
   EXPECT_THAT(MakeBatch(request), ErrorIs(kInvalidField));
@@ -136,13 +139,14 @@ TEST(MakeBatch, SortsAndKeepsAPlayOnceAsFirstSpelt) {
   const auto batch = MakeBatch(request);
   ASSERT_THAT(batch, IsOk());
   ASSERT_EQ(batch->plays.size(), 3U);
-  EXPECT_EQ(batch->plays[0].play.title(), "Earlier");
+  EXPECT_EQ(batch->plays[0].play->title(), "Earlier");
   for (const KeyedPlay& keyed : batch->plays) {
-    if (keyed.play.title() == "Other" || keyed.play.title() == "Earlier") continue;
-    EXPECT_EQ(keyed.play.title(), "Caf\xC3\xA9");
-    EXPECT_EQ(keyed.play.album(), "Album");
-    EXPECT_EQ(keyed.play.track_url(), "https://example.org/");
+    if (keyed.play->title() == "Other" || keyed.play->title() == "Earlier") continue;
+    EXPECT_EQ(keyed.play->title(), "Caf\xC3\xA9");
+    EXPECT_EQ(keyed.play->album(), "Album");
+    EXPECT_EQ(keyed.play->track_url(), "https://example.org/");
   }
+  EXPECT_EQ(request.plays(0).track_url(), "");
 }
 
 TEST(MakeBatch, CutsTimesToMicroseconds) {

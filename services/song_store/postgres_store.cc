@@ -206,7 +206,7 @@ constexpr db::ExportedTable kExportedTables[] = {{"plays", kExportPlays, 2},
 std::vector<db::Param> UpsertParams(const Batch& batch) {
   db::Array played_at, digest, duration_ms, loved, streamable, title, artist;
   for (const KeyedPlay& keyed : batch.plays) {
-    const Play& play = keyed.play;
+    const Play& play = *keyed.play;
     played_at.Add(keyed.played_at);
     digest.Add(db::Bytes{keyed.digest});
     duration_ms.Add(play.duration_ms());
@@ -226,7 +226,7 @@ std::vector<db::Param> UpsertParams(const Batch& batch) {
   }
   for (const TextField& field : TextFields()) {
     db::Array values;
-    for (const KeyedPlay& keyed : batch.plays) values.Add((keyed.play.*field.get)());
+    for (const KeyedPlay& keyed : batch.plays) values.Add((keyed.play->*field.get)());
     params.emplace_back(std::move(values));
   }
   return params;

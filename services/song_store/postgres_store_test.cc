@@ -36,7 +36,7 @@ std::vector<Play> Plays(int count) {
 
 TEST(PostgresSongStore, WritesNothingWhenNothingIsNew) {
   PostgresFixture fixture;
-  const Batch batch = BatchOf(Plays(100), 1, SOURCE_SPOTIFY);
+  const TestBatch batch = BatchOf(Plays(100), 1, SOURCE_SPOTIFY);
   ASSERT_THAT(fixture.store().Upsert(batch, Soon()), IsOkAndHolds(UpsertCounts{.inserted = 100}));
   const std::string rows =
       "SELECT md5(string_agg(concat(ctid, xmin, xmax, plays), ',' ORDER BY id)) FROM"
@@ -73,9 +73,9 @@ TEST(PostgresSongStore, LooksAtABatchAgainThatAnotherProcessHasChanged) {
   const std::unique_ptr<SongStore> other = fixture.OtherStore();
   std::vector<Play> plays = Plays(3);
   for (Play& play : plays) play.set_loved(false);
-  const Batch batch = BatchOf(plays, 1, SOURCE_SPOTIFY);
+  const TestBatch batch = BatchOf(plays, 1, SOURCE_SPOTIFY);
   plays[1].set_loved(true);
-  const Batch opposite = BatchOf(plays, 1, SOURCE_SPOTIFY);
+  const TestBatch opposite = BatchOf(plays, 1, SOURCE_SPOTIFY);
   ASSERT_THAT(fixture.store().Upsert(batch, Soon()), IsOkAndHolds(UpsertCounts{.inserted = 3}));
   for (int round = 0; round < 3; ++round) {
     EXPECT_THAT(fixture.store().Upsert(batch, Soon()), IsOkAndHolds(UpsertCounts{.unchanged = 3}));
@@ -154,7 +154,7 @@ TEST(PostgresSongStore, LosesNothingAndRecoversWhenTheServerIsKilled) {
 TEST(PostgresSongStore, AnswersByTheDeadlineWhenTheServerHangs) {
   testing::PostgresCluster cluster;
   PostgresFixture fixture(cluster);
-  const Batch batch = BatchOf(Plays(50), 1, SOURCE_SPOTIFY);
+  const TestBatch batch = BatchOf(Plays(50), 1, SOURCE_SPOTIFY);
   ASSERT_TRUE(fixture.store().Upsert(batch, Soon()).ok());
   cluster.Pause();
   const absl::Time deadline = absl::Now() + absl::Milliseconds(300);

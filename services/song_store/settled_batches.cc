@@ -14,8 +14,8 @@ std::string SettledBatches::KeyOf(const Batch& batch) {
     google::protobuf::io::CodedOutputStream coded(&stream);
     coded.WriteVarint64(static_cast<std::uint64_t>(batch.user_id));
     for (const KeyedPlay& keyed : batch.plays) {
-      coded.WriteVarint64(keyed.play.ByteSizeLong());
-      keyed.play.SerializeWithCachedSizes(&coded);
+      coded.WriteVarint64(keyed.play->ByteSizeLong());
+      keyed.play->SerializeWithCachedSizes(&coded);
     }
   }
   return Sha256(bytes);

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <utility>
 
 #include "common/db/migrate.h"
@@ -30,16 +31,16 @@ songs::v1::Play PlayAt(std::int64_t played_at_us, const std::string& title) {
   return play;
 }
 
-Batch BatchOf(const std::vector<songs::v1::Play>& plays, std::int64_t user_id,
-              songs::v1::Source source) {
-  songs::v1::UpsertSongsRequest request;
-  request.set_user_id(user_id);
-  request.set_source(source);
-  request.set_origin("fetch");
-  for (const songs::v1::Play& play : plays) *request.add_plays() = play;
-  absl::StatusOr<Batch> batch = MakeBatch(request);
+TestBatch BatchOf(const std::vector<songs::v1::Play>& plays, std::int64_t user_id,
+                  songs::v1::Source source) {
+  auto request = std::make_unique<songs::v1::UpsertSongsRequest>();
+  request->set_user_id(user_id);
+  request->set_source(source);
+  request->set_origin("fetch");
+  for (const songs::v1::Play& play : plays) *request->add_plays() = play;
+  absl::StatusOr<Batch> batch = MakeBatch(*request);
   Require(batch.status());
-  return *std::move(batch);
+  return {std::move(request), *std::move(batch)};
 }
 
 void FillListing(db::Pool& pool) {

@@ -19,9 +19,16 @@ inline absl::Time Soon() { return absl::Now() + absl::Seconds(20); }
 // Makes a play by `Artist` at a time in microseconds since 1970.
 songs::v1::Play PlayAt(std::int64_t played_at_us, const std::string& title);
 
+// A batch with the request that it needs.
+struct TestBatch {
+  std::unique_ptr<songs::v1::UpsertSongsRequest> request;
+  Batch batch;
+  operator const Batch&() const { return batch; }  // NOLINT(google-explicit-constructor)
+};
+
 // Makes a valid batch; ends the test program if the plays are not valid.
-Batch BatchOf(const std::vector<songs::v1::Play>& plays, std::int64_t user_id,
-              songs::v1::Source source);
+TestBatch BatchOf(const std::vector<songs::v1::Play>& plays, std::int64_t user_id,
+                  songs::v1::Source source);
 
 // Lists what is in the queue; ends the test program if that fails.
 void FillListing(db::Pool& pool);
