@@ -17,7 +17,6 @@ namespace {
 
 using ::google::protobuf::util::TimeUtil;
 
-constexpr absl::Duration kBetweenTries = absl::Seconds(1);
 constexpr absl::Duration kAnswerTime = absl::Seconds(1);
 // Forgetting looks at everything that is known.
 constexpr absl::Duration kBetweenForgetting = absl::Minutes(1);
@@ -68,7 +67,7 @@ void RevocationView::RefreshIfOlderThan(absl::Duration age) {
 }
 
 void RevocationView::Refresh(absl::Time now) {
-  if (absl::AbsDuration(now - tried_at_) < kBetweenTries) return;
+  if (absl::AbsDuration(now - tried_at_) < BetweenTries(as_of_.has_value())) return;
   tried_at_ = now;
   const absl::Status status = Ask();
   // Told once for each time that it begins.

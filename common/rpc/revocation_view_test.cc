@@ -98,6 +98,16 @@ TEST_F(RevocationViewTest, AsksAtMostOnceASecondAndOnlyIfOld) {
   EXPECT_EQ(asked_.size(), 2U);
 }
 
+TEST_F(RevocationViewTest, AsksSoonAgainWhileItKnowsNothing) {
+  available_ = false;
+  view_.RefreshIfOlderThan(absl::ZeroDuration());
+  EXPECT_FALSE(view_.IsFresh());
+  available_ = true;
+  clock_.Advance(absl::Milliseconds(100));
+  view_.RefreshIfOlderThan(absl::ZeroDuration());
+  EXPECT_TRUE(view_.IsFresh());
+}
+
 TEST_F(RevocationViewTest, FailsClosedWhenItIsOld) {
   EXPECT_FALSE(view_.IsFresh());
   EXPECT_THAT(Check(1, 0, 10), ErrorIs(errors::v1::ERROR_CODE_UNAVAILABLE));

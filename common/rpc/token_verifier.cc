@@ -18,8 +18,6 @@ constexpr absl::Duration kKeysFreshFor = absl::Seconds(20);
 constexpr absl::Duration kKeysAgeMax = absl::Seconds(60);
 // The same for revocations. A process that polls asks more often.
 constexpr absl::Duration kRevocationsFreshFor = absl::Seconds(5);
-// At most one question a second, however many unknown tokens come in.
-constexpr absl::Duration kBetweenTries = absl::Seconds(1);
 // Some 10 MiB, when that many users are signed in. To verify a token that is not known costs 50 µs.
 constexpr std::size_t kVerifiedMax = 16'384;
 
@@ -78,9 +76,11 @@ void CachingTokenVerifier::RefreshIfOld() {
 
 void CachingTokenVerifier::StartPolling() {
   poller_ = std::thread([this] {
+    bool has_learned = false;
     do {
       Poll();
-    } while (!stop_.WaitFor(kBetweenTries));
+      has_learned = has_learned || IsReady();
+    } while (!stop_.WaitFor(BetweenTries(has_learned)));
   });
 }
 
@@ -107,7 +107,8 @@ void CachingTokenVerifier::RefreshKeys(absl::Time now) {
   }
   {
     const absl::MutexLock lock(&mutex_);
-    if (absl::AbsDuration(now - tried_at_) < kBetweenTries) {
+    const bool has_learned = keys_->fetched_at != absl::InfinitePast();
+    if (absl::AbsDuration(now - tried_at_) < BetweenTries(has_learned)) {
       refreshing_.Unlock();
       return;
     }

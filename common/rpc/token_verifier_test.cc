@@ -102,6 +102,15 @@ TEST_F(TokenVerifierTest, AsksAtMostOnceASecondForForgedTokens) {
   EXPECT_EQ(questions_, 1);
 }
 
+TEST_F(TokenVerifierTest, AsksSoonAgainWhileItKnowsNothing) {
+  available_ = false;
+  const std::string token = Token(key_);
+  EXPECT_THAT(verifier_.Verify(token), ErrorIs(errors::v1::ERROR_CODE_UNAVAILABLE));
+  available_ = true;
+  clock_.Advance(absl::Milliseconds(100));
+  EXPECT_THAT(verifier_.Verify(token), IsOk());
+}
+
 TEST_F(TokenVerifierTest, ForgetsWhatARetiredKeyHasVerified) {
   const std::string token = Token(key_);
   ASSERT_THAT(verifier_.Verify(token), IsOk());
