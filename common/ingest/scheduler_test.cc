@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "common/ingest/fake_coverage_store.h"
 #include "common/ingest/fake_history_source.h"
@@ -72,7 +74,16 @@ class SchedulerTest : public ::testing::Test {
   static absl::Time Soon() { return absl::InfiniteFuture(); }
   std::unique_ptr<Replica> MakeReplica(SchedulerOptions options = {}) {
     return std::make_unique<Replica>(clock_, source_, vault_, sink_, store_, schedules_, options,
-                                     [this](bool in_time) { health_.push_back(in_time); });
+                                     [this](bool in_time) { NoteHealth(in_time); });
+  }
+  // Replicas tell of it in threads of their own.
+  void NoteHealth(bool in_time) {
+    const absl::MutexLock lock(&mutex_);
+    health_.push_back(in_time);
+  }
+  std::vector<bool> health() {
+    const absl::MutexLock lock(&mutex_);
+    return health_;
   }
   // Waits for what other threads do.
   template <class Condition>
@@ -87,7 +98,8 @@ class SchedulerTest : public ::testing::Test {
   FakePlaySink sink_;
   FakeStore store_{clock_};
   FakeScheduleStore schedules_{clock_};
-  std::vector<bool> health_;
+  absl::Mutex mutex_;
+  std::vector<bool> health_ ABSL_GUARDED_BY(mutex_);
 };
 
 TEST_F(SchedulerTest, RunsWhoIsDueAndSchedulesTheNextRun) {
@@ -160,19 +172,19 @@ TEST_F(SchedulerTest, GivesUpARunThatOutlastsTheGrace) {
 TEST_F(SchedulerTest, TellsWhenSomebodyHasWaitedForTooLong) {
   const auto replica = MakeReplica({.overdue_max = absl::Minutes(15)});
   replica->scheduler.Measure();
-  EXPECT_THAT(health_, ElementsAre(true));
+  EXPECT_THAT(health(), ElementsAre(true));
   AddUser(1, absl::ZeroDuration());
   clock_.Advance(absl::Minutes(15));
   replica->scheduler.Measure();
-  EXPECT_THAT(health_, ElementsAre(true));
+  EXPECT_THAT(health(), ElementsAre(true));
   clock_.Advance(absl::Seconds(1));
   replica->scheduler.Measure();
   replica->scheduler.Measure();
-  EXPECT_THAT(health_, ElementsAre(true, false));
+  EXPECT_THAT(health(), ElementsAre(true, false));
   EXPECT_THAT(replica->scheduler.ClaimSome(), IsOkAndHolds(1));
   EXPECT_TRUE(replica->scheduler.RunNext());
   replica->scheduler.Measure();
-  EXPECT_THAT(health_, ElementsAre(true, false, true));
+  EXPECT_THAT(health(), ElementsAre(true, false, true));
 }
 
 TEST_F(SchedulerTest, TakesTheUserForWaitingWhileNobodyCanTell) {
@@ -183,10 +195,10 @@ TEST_F(SchedulerTest, TakesTheUserForWaitingWhileNobodyCanTell) {
   replica->scheduler.Measure();
   clock_.Advance(absl::Minutes(2));
   replica->scheduler.Measure();
-  EXPECT_THAT(health_, ElementsAre(true, false));
+  EXPECT_THAT(health(), ElementsAre(true, false));
   schedules_.FailWith(absl::OkStatus());
   replica->scheduler.Measure();
-  EXPECT_THAT(health_, ElementsAre(true, false, true));
+  EXPECT_THAT(health(), ElementsAre(true, false, true));
 }
 
 TEST_F(SchedulerTest, WorksByItselfOnceItIsStarted) {
