@@ -31,7 +31,10 @@ constexpr int kTracks = 1'000'000;
 constexpr int kUsersAtOnce = 500;
 constexpr double kLatencyMaxMs = 100;
 constexpr int kRequests = 40;
-constexpr absl::Duration kListingTimeMax = absl::Hours(2);
+// The users at the end whose songs the song store lists itself, and those listed twice.
+constexpr int kUsersLeft = 100;
+constexpr int kUsersListedTwice = 10;
+constexpr absl::Duration kListingTimeMax = absl::Minutes(10);
 
 // Names of two or three words of a vocabulary whose first words are used most, so that three
 // letters stand in anything from no track to a tenth of them.
@@ -94,9 +97,52 @@ FROM numbered CROSS JOIN generate_series(numbered.place * 100, numbered.place * 
 JOIN bench_tracks ON n = floor($2 * power(bench_chance(numbered.user_id * 1000 + p, 10), 3))::int
 ORDER BY 1, 2 ON CONFLICT DO NOTHING)";
 
-constexpr char kQueueAll[] = R"(
+// Lists the plays of all users but the last ones as the song store's filler does, at once and with
+// the indexes made afterwards: the filler itself would take an hour. $0 is the first user left out.
+constexpr char kListMost[] = R"(
+SET work_mem = '1GB';
+SET maintenance_work_mem = '2GB';
+CREATE TABLE bench_indexes AS
+SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition
+FROM pg_index WHERE NOT indisunique
+  AND indrelid IN ('song_store.listed_tracks'::regclass, 'song_store.listed_plays'::regclass);
+DO $$do$$ DECLARE index record; BEGIN
+  FOR index IN SELECT name FROM bench_indexes LOOP EXECUTE 'DROP INDEX ' || index.name; END LOOP;
+END $$do$$;
+CREATE TABLE bench_heard AS
+WITH heard AS (
+  SELECT track_url, source, min(duration_ms) AS duration_ms,
+    song_store.fold(min(title)) || E'\n' || song_store.fold(min(artist)) || E'\n'
+      || song_store.fold(min(album)) AS words,
+    song_store.fold(min(track_mbid)) || E'\n' || song_store.fold(min(artist_mbid)) || E'\n'
+      || song_store.fold(min(album_mbid)) AS mbids
+  FROM song_store.plays WHERE user_id < $0 GROUP BY track_url, source)
+SELECT *, substring(sha256(convert_to(words || E'\n' || mbids || E'\n' || duration_ms, 'UTF8'))
+                    FOR 16) AS digest
+FROM heard;
+INSERT INTO song_store.listed_tracks (duration_ms, digest, words, mbids)
+SELECT DISTINCT ON (digest) duration_ms, digest, words, mbids FROM bench_heard;
+ANALYZE bench_heard;
+ANALYZE song_store.listed_tracks;
+INSERT INTO song_store.listed_plays
+  (id, user_id, played_at, batch_id, track_id, source, loved, streamable)
+SELECT plays.id, user_id, played_at, batch_id, listed_tracks.id, source, coalesce(loved, false),
+  coalesce(streamable, false)
+FROM song_store.plays JOIN bench_heard USING (track_url, source)
+JOIN song_store.listed_tracks ON listed_tracks.digest = bench_heard.digest
+WHERE user_id < $0;
+INSERT INTO song_store.listed_users (user_id, source, plays)
+SELECT user_id, source, count(*) FROM song_store.listed_plays GROUP BY user_id, source;
+DO $$do$$ DECLARE index record; BEGIN
+  FOR index IN SELECT definition FROM bench_indexes LOOP EXECUTE index.definition; END LOOP;
+END $$do$$;
+RESET work_mem;
+RESET maintenance_work_mem;)";
+
+constexpr char kQueueFrom[] = R"(
 INSERT INTO song_store.listing_queue (user_id, first_played_at, last_played_at)
-SELECT DISTINCT user_id, timestamptz '-infinity', timestamptz 'infinity' FROM song_store.batches)";
+SELECT DISTINCT user_id, timestamptz '-infinity', timestamptz 'infinity' FROM song_store.batches
+WHERE user_id >= $0)";
 
 // A member of staff before ten million songs.
 class Office {
@@ -116,21 +162,28 @@ class Office {
       throw std::runtime_error(absl::StrCat("only ", songs_, " songs were stored"));
     }
     sql().Run("VACUUM ANALYZE song_store.plays");
+    first_of_last_ = users[users.size() - kUsersLeft].id;
   }
 
-  // Lists all songs; returns how many a second.
+  // Lists all songs, the last of them by the song store itself; returns how many of those a second.
   double Fill() {
     std::cerr << kScenario << ": listing them\n";
+    sql().Run(absl::Substitute(kListMost, first_of_last_));
+    VacuumListing();
     const absl::Time begin = absl::Now();
-    sql().Run(kQueueAll);
+    sql().Run(absl::Substitute(kQueueFrom, first_of_last_));
     system_.AwaitListing(kListingTimeMax);
-    if (sql().Number("SELECT count(*) FROM song_store.listed_plays") != songs_) {
-      throw std::runtime_error("not all songs were listed");
+    const absl::Duration time = absl::Now() - begin;
+    // What was made at once is as the song store makes it: to list a user again changes nothing.
+    const std::int64_t tracks = sql().Number("SELECT count(*) FROM song_store.listed_tracks");
+    sql().Run(absl::Substitute(kQueueFrom, first_of_last_ - kUsersListedTwice));
+    system_.AwaitListing(kListingTimeMax);
+    if (sql().Number("SELECT count(*) FROM song_store.listed_plays") != songs_ ||
+        sql().Number("SELECT count(*) FROM song_store.listed_tracks") != tracks) {
+      throw std::runtime_error("the listing is not what the songs are");
     }
-    const double rate = static_cast<double>(songs_) / absl::ToDoubleSeconds(absl::Now() - begin);
-    sql().Run("VACUUM ANALYZE song_store.listed_plays");
-    sql().Run("VACUUM ANALYZE song_store.listed_tracks");
-    return rate;
+    VacuumListing();
+    return static_cast<double>(kUsersLeft) * kPlaysOfUser / absl::ToDoubleSeconds(time);
   }
 
   void SignIn() {
@@ -169,8 +222,14 @@ class Office {
   void CheckHealth() { system_.CheckHealth(); }
 
  private:
+  void VacuumListing() {
+    sql().Run("VACUUM ANALYZE song_store.listed_plays");
+    sql().Run("VACUUM ANALYZE song_store.listed_tracks");
+  }
+
   System system_;
   std::int64_t songs_ = 0;
+  std::int64_t first_of_last_ = 0;  // The first of the users whom the song store lists.
   std::string token_;
 };
 
@@ -242,7 +301,7 @@ void Ask(Office& office, const std::string& path, const std::string& what, const
 
 void MeasureAdmin(const Options&, Report& report) {
   Row filling{.scenario = kScenario,
-              .what = "listing 10,000,000 songs for staff",
+              .what = "listing 100,000 songs for staff beside 10,000,000",
               .unit = "songs/s",
               .skipped = NoRoomForTenMillionSongs()};
   if (!filling.skipped.empty()) {

@@ -28,7 +28,7 @@ constexpr char kTarget[] = "/music/get-stored-songs/";
 constexpr double kRequestsPerSecond = 200;
 constexpr int kConnections = 8;
 // A percentile of the slowest hundredth needs more requests than a rate does.
-constexpr int kSlicesAtOnce = 3;
+constexpr int kSlicesAtOnce = 6;
 
 constexpr int kSlowConnections = 500;
 // Fewer than a client's address may hold come from each.
