@@ -74,16 +74,21 @@ void Walker::GrowIfEasy() {
 }
 
 std::int64_t PassSeam(const std::vector<songs::v1::Play>& plays, Seam& seam) {
-  std::vector<std::string> again;
   Seam next = seam;
   for (const songs::v1::Play& play : plays) {
     const absl::Time second = PlayedAtOf(play);
-    const std::string key = KeyOf(play);
+    if (second > next.second) next = {.second = second, .keys = {}};
+  }
+  std::vector<std::string> again;
+  for (const songs::v1::Play& play : plays) {
+    const absl::Time second = PlayedAtOf(play);
+    // Most plays are of neither second and need no key.
+    if (second != seam.second && second != next.second) continue;
+    std::string key = KeyOf(play);
     if (second == seam.second && std::binary_search(seam.keys.begin(), seam.keys.end(), key)) {
       again.push_back(key);
     }
-    if (second > next.second) next = {.second = second, .keys = {}};
-    if (second == next.second) next.keys.push_back(key);
+    if (second == next.second) next.keys.push_back(std::move(key));
   }
   const auto sort = [](std::vector<std::string>& keys) {
     std::sort(keys.begin(), keys.end());

@@ -2,14 +2,13 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/string.hpp>
 #include <boost/json/value_stack.hpp>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
-#include <string>
-#include <unordered_set>
-#include <vector>
 
 namespace playlog::ingest {
 namespace {
@@ -18,6 +17,8 @@ using boost::json::error_code;
 using boost::json::string_view;
 
 constexpr std::size_t kMaxDepth = 32;
+// The first block of a document's memory; each further one is larger.
+constexpr std::size_t kBlockBytes = 4096;
 
 // Receives the parser's events: builds the value and refuses what the parser lets through.
 struct StrictHandler {
@@ -27,16 +28,14 @@ struct StrictHandler {
   static constexpr std::size_t max_string_size = boost::json::string::max_size();
 
   bool on_document_begin(error_code&) {
-    stack.reset();
+    // A page has ten thousand values, whose memory comes and goes as a whole.
+    stack.reset(boost::json::make_shared_resource<boost::json::monotonic_resource>(kBlockBytes));
     return true;
   }
   bool on_document_end(error_code&) { return true; }
-  bool on_object_begin(error_code&) {
-    keys.emplace_back();
-    return true;
-  }
+  bool on_object_begin(error_code&) { return true; }
   bool on_object_end(std::size_t count, error_code&) {
-    keys.pop_back();
+    members += count;
     stack.push_object(count);
     return true;
   }
@@ -46,17 +45,12 @@ struct StrictHandler {
     return true;
   }
   bool on_key_part(string_view part, std::size_t, error_code&) {
-    key.append(part.data(), part.size());
     stack.push_chars(part);
     return true;
   }
-  bool on_key(string_view part, std::size_t, error_code& code) {
-    key.append(part.data(), part.size());
+  bool on_key(string_view part, std::size_t, error_code&) {
     stack.push_key(part);
-    const bool is_new = keys.back().insert(std::move(key)).second;
-    key.clear();
-    if (!is_new) code = boost::json::error::syntax;
-    return is_new;
+    return true;
   }
   bool on_string_part(string_view part, std::size_t, error_code&) {
     stack.push_chars(part);
@@ -92,9 +86,20 @@ struct StrictHandler {
   bool on_comment(string_view, error_code&) { return true; }
 
   boost::json::value_stack stack;
-  std::string key;                                    // The parts of the key being read.
-  std::vector<std::unordered_set<std::string>> keys;  // Of the objects around it.
+  std::size_t members = 0;  // Of all objects, those that come again counted as often.
 };
+
+// Counts the members of all objects in the value, which is at most kMaxDepth deep.
+std::size_t CountMembers(const boost::json::value& value) {
+  std::size_t count = 0;
+  if (const boost::json::array* array = value.if_array()) {
+    for (const boost::json::value& element : *array) count += CountMembers(element);
+  } else if (const boost::json::object* object = value.if_object()) {
+    count = object->size();
+    for (const auto& member : *object) count += CountMembers(member.value());
+  }
+  return count;
+}
 
 }  // namespace
 
@@ -106,7 +111,10 @@ std::optional<boost::json::value> ParseJson(std::string_view text) {
   const std::size_t consumed = parser.write_some(false, text.data(), text.size(), code);
   if (code || !parser.done()) return std::nullopt;
   if (text.find_first_not_of(" \t\r\n", consumed) != std::string_view::npos) return std::nullopt;
-  return parser.handler().stack.release();
+  boost::json::value value = parser.handler().stack.release();
+  // An object keeps the last of the members that have the same key.
+  if (CountMembers(value) != parser.handler().members) return std::nullopt;
+  return value;
 }
 
 const boost::json::value* Find(const boost::json::object* object, std::string_view key) {

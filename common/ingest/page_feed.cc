@@ -10,8 +10,9 @@
 namespace playlog::ingest {
 namespace {
 
-// A batch of the song store has at most 1,000 plays: five of the largest pages.
-constexpr std::size_t kPagesAhead = 5;
+// A batch of the song store has at most 1,000 plays, five of the largest pages, and two batches are
+// stored at a time.
+constexpr std::size_t kPagesAhead = 10;
 constexpr std::size_t kPlaysPerTake = kPagesAhead * kLargestPage;
 
 void Append(Page from, Page& to) {

@@ -42,7 +42,7 @@ class PageFeed {
 
   // Lets the pages that are being fetched be the last.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Takes what is there, about a thousand plays at most; waits until something is, for that time
+  // Takes what is there, about two thousand plays at most; waits until something is, for that time
   // at most.
   Taken Take(absl::Duration patience) ABSL_LOCKS_EXCLUDED(mutex_);
 
