@@ -63,7 +63,7 @@ class RevocationView {
   absl::Status Check(const jwt::Claims& claims);
 
   // Asks for what is new unless the view is younger than `age`, or somebody asks just now, or that
-  // was tried within the last second. Blocks for as long as the source does.
+  // was tried just before (BetweenTries). Blocks for as long as the source does.
   void RefreshIfOlderThan(absl::Duration age);
 
   // Whether the view can be trusted now.

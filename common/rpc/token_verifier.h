@@ -44,7 +44,7 @@ class CachingTokenVerifier final : public TokenVerifier {
   CachingTokenVerifier& operator=(const CachingTokenVerifier&) = delete;
 
   // Asks first for the keys and the revocations that are old, and for keys that fit the token if
-  // none does, each at most once a second.
+  // none does, each as seldom as BetweenTries says.
   absl::StatusOr<jwt::Claims> Verify(std::string_view token) override;
 
   // Verifies with what is there and never blocks: for threads that must not, beside polling.
