@@ -19,6 +19,7 @@
 #include "common/db/migrate.h"
 #include "common/db/pool.h"
 #include "common/ingest/budget.h"
+#include "common/ingest/fake_profile.h"
 #include "common/ingest/postgres_budget_store.h"
 #include "common/ingest/postgres_store.h"
 #include "common/testing/matchers.h"
@@ -84,16 +85,7 @@ struct Replica {
         store(*pool),
         budget(&store, kProfile, kLimits, Clock::System()) {}
 
-  static constexpr SourceProfile kProfile{
-      .source = songs::v1::SOURCE_LASTFM,
-      .name = "fake",
-      .key_missing_code = errors::v1::ERROR_CODE_LASTFM_KEY_MISSING,
-      .key_missing_text = "",
-      .key_missing_detail = "",
-      .failed_text = "failed",
-      .rejected_code = errors::v1::ERROR_CODE_LASTFM_REJECTED,
-      .rejected_detail = "",
-      .unavailable_code = errors::v1::ERROR_CODE_LASTFM_UNAVAILABLE};
+  static constexpr SourceProfile kProfile = FakeProfile(songs::v1::SOURCE_LASTFM);
   const std::unique_ptr<db::Pool> pool;
   PostgresBudgetStore store;
   Budget budget;

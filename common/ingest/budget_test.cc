@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/ingest/fake_budget_store.h"
+#include "common/ingest/fake_profile.h"
 #include "common/testing/fake_clock.h"
 #include "common/testing/matchers.h"
 
@@ -26,15 +27,7 @@ using ::testing::IsEmpty;
 using ::testing::Le;
 
 constexpr std::int64_t kUser = 7;
-constexpr SourceProfile kProfile{.source = songs::v1::SOURCE_SPOTIFY,
-                                 .name = "fake",
-                                 .key_missing_code = errors::v1::ERROR_CODE_SPOTIFY_KEY_MISSING,
-                                 .key_missing_text = "no key",
-                                 .key_missing_detail = "add one",
-                                 .failed_text = "failed",
-                                 .rejected_code = errors::v1::ERROR_CODE_SPOTIFY_REJECTED,
-                                 .rejected_detail = "refresh",
-                                 .unavailable_code = errors::v1::ERROR_CODE_SPOTIFY_UNAVAILABLE};
+constexpr SourceProfile kProfile = FakeProfile(songs::v1::SOURCE_SPOTIFY);
 
 class BudgetTest : public ::testing::Test {
  protected:
@@ -82,7 +75,7 @@ TEST_F(BudgetTest, SaysAtOnceThatThereIsNoPlaceInTime) {
   clock_.Advance(absl::Milliseconds(2500));
   const absl::StatusOr<Budget::Place> refused = Take(absl::Seconds(5));
   EXPECT_THAT(refused, ErrorIs(errors::v1::ERROR_CODE_RATE_LIMITED));
-  EXPECT_EQ(refused.status().message(), "failed");
+  EXPECT_EQ(refused.status().message(), "It failed");
   EXPECT_EQ(RetryAfterOf(refused.status()), absl::Seconds(8)) << "7.5 s, in whole seconds";
   EXPECT_EQ(Passed(), absl::Milliseconds(2500));
   EXPECT_EQ(store_.waiting(), 0);

@@ -14,6 +14,7 @@
 #include "common/ingest/engine.h"
 #include "common/ingest/fake_budget_store.h"
 #include "common/ingest/fake_neighbours.h"
+#include "common/ingest/fake_profile.h"
 #include "common/ingest/fake_store.h"
 #include "common/testing/fake_clock.h"
 #include "common/testing/matchers.h"
@@ -42,21 +43,8 @@ constexpr CallLimit kLimits[] = {{.calls = 2, .window = absl::Seconds(10)}};
 // Answers empty pages, and before them what it is told to.
 class FakeSource final : public Source {
  public:
-  explicit FakeSource(Clock& clock) : clock_(clock) {}
-  const SourceProfile& profile() const override {
-    static constexpr SourceProfile kProfile{
-        .source = songs::v1::SOURCE_SPOTIFY,
-        .name = "fake",
-        .key_missing_code = errors::v1::ERROR_CODE_SPOTIFY_KEY_MISSING,
-        .key_missing_text = "no key",
-        .key_missing_detail = "add one",
-        .failed_text = "failed",
-        .rejected_code = errors::v1::ERROR_CODE_SPOTIFY_REJECTED,
-        .rejected_detail = "refresh",
-        .unavailable_code = errors::v1::ERROR_CODE_SPOTIFY_UNAVAILABLE,
-        .limits = kLimits};
-    return kProfile;
-  }
+  explicit FakeSource(Clock& clock) : clock_(clock) { profile_.limits = kLimits; }
+  const SourceProfile& profile() const override { return profile_; }
   absl::Status CheckCredential(const Credential&) const override { return absl::OkStatus(); }
   Answer FetchPage(const Credential&, const Question&) override {
     const absl::MutexLock lock(&mutex_);
@@ -76,6 +64,7 @@ class FakeSource final : public Source {
   }
 
  private:
+  SourceProfile profile_ = FakeProfile(songs::v1::SOURCE_SPOTIFY);
   Clock& clock_;
   absl::Mutex mutex_;
   std::deque<Answer> answers_;
@@ -132,7 +121,7 @@ TEST_F(EngineBudgetTest, AnswersAtOnceWhatDoesNotFit) {
   EXPECT_THAT(Fetch(), IsOk());
   const absl::StatusOr<Fetched> limited = Fetch();
   EXPECT_THAT(limited, ErrorIs(errors::v1::ERROR_CODE_RATE_LIMITED));
-  EXPECT_EQ(limited.status().message(), "failed");
+  EXPECT_EQ(limited.status().message(), "It failed");
   EXPECT_THAT(RetryAfterOf(limited.status()),
               ::testing::Optional(AllOf(Ge(absl::Hours(1)), Le(absl::Seconds(3604)))));
   EXPECT_EQ(clock_.Now(), begin_);

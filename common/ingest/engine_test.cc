@@ -10,6 +10,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "common/ingest/fake_neighbours.h"
+#include "common/ingest/fake_profile.h"
 #include "common/ingest/fake_store.h"
 #include "common/testing/fake_clock.h"
 #include "common/testing/matchers.h"
@@ -58,17 +59,7 @@ class FakeSource final : public Source {
 
   explicit FakeSource(FakeClock& clock) : clock_(clock) {}
   const SourceProfile& profile() const override {
-    static constexpr SourceProfile kProfile{
-        .source = songs::v1::SOURCE_SPOTIFY,
-        .name = "fake",
-        .key_missing_code = errors::v1::ERROR_CODE_SPOTIFY_KEY_MISSING,
-        .key_missing_text = "no key",
-        .key_missing_detail = "add one",
-        .failed_text = "failed",
-        .rejected_code = errors::v1::ERROR_CODE_SPOTIFY_REJECTED,
-        .rejected_detail = "refresh",
-        .unavailable_code = errors::v1::ERROR_CODE_SPOTIFY_UNAVAILABLE,
-    };
+    static constexpr SourceProfile kProfile = FakeProfile(songs::v1::SOURCE_SPOTIFY);
     return kProfile;
   }
   absl::Status CheckCredential(const Credential& credential) const override {
@@ -206,7 +197,7 @@ TEST_F(EngineTest, GivesUpAfterTheThirdTry) {
   source_.Add(Fail(kTransient));
   const absl::StatusOr<Fetched> fetched = Fetch();
   EXPECT_THAT(fetched, ErrorIs(errors::v1::ERROR_CODE_SPOTIFY_UNAVAILABLE));
-  EXPECT_EQ(fetched.status().message(), "failed");
+  EXPECT_EQ(fetched.status().message(), "It failed");
   EXPECT_THAT(source_.times(), SizeIs(3));
   EXPECT_THAT(sink_.plays(kUser), IsEmpty());
 }
@@ -215,7 +206,7 @@ TEST_F(EngineTest, DoesNotTryAgainWhatIsRejectedOrUnusable) {
   source_.Add(Fail(kRejected));
   const absl::StatusOr<Fetched> rejected = Fetch();
   EXPECT_THAT(rejected, ErrorIs(errors::v1::ERROR_CODE_SPOTIFY_REJECTED));
-  EXPECT_EQ(DetailOf(rejected.status()), "refresh");
+  EXPECT_EQ(DetailOf(rejected.status()), "Add another");
   source_.Add(Fail(kUnusable));
   source_.Add(Fail(kUnusable));
   EXPECT_THAT(Fetch(), ErrorIs(errors::v1::ERROR_CODE_SPOTIFY_REJECTED));
@@ -227,7 +218,7 @@ TEST_F(EngineTest, AnswersBeforeTheDeadlineOfTheCallWhenTheUpstreamHangs) {
   source_.AddHang();
   const absl::StatusOr<Fetched> fetched = Fetch();
   EXPECT_THAT(fetched, ErrorIs(errors::v1::ERROR_CODE_DEADLINE_EXCEEDED));
-  EXPECT_EQ(fetched.status().message(), "failed");
+  EXPECT_EQ(fetched.status().message(), "It failed");
   EXPECT_THAT(source_.times(), SizeIs(3));
   EXPECT_LT(clock_.Now(), call_.deadline);
   EXPECT_GT(clock_.Now(), call_.deadline - absl::Seconds(4));
@@ -254,7 +245,7 @@ TEST_F(EngineTest, HandsOnARateLimitThatDoesNotFitAndCallsNoMoreUntilThen) {
   source_.Add(MakePage({"a"}));
   const absl::StatusOr<Fetched> limited = Fetch();
   EXPECT_THAT(limited, ErrorIs(errors::v1::ERROR_CODE_RATE_LIMITED));
-  EXPECT_EQ(limited.status().message(), "failed");
+  EXPECT_EQ(limited.status().message(), "It failed");
   EXPECT_EQ(RetryAfterOf(limited.status()), absl::Seconds(86'400));
 
   clock_.Advance(absl::Seconds(400));
@@ -314,8 +305,8 @@ TEST_F(EngineTest, CountsRateLimitsAndFaultsApart) {
 TEST_F(EngineTest, SaysWhichKeyIsMissing) {
   const absl::StatusOr<Fetched> missing = engine_.Fetch(call_, 8, 50);
   EXPECT_THAT(missing, ErrorIs(errors::v1::ERROR_CODE_SPOTIFY_KEY_MISSING));
-  EXPECT_EQ(missing.status().message(), "no key");
-  EXPECT_EQ(DetailOf(missing.status()), "add one");
+  EXPECT_EQ(missing.status().message(), "No key");
+  EXPECT_EQ(DetailOf(missing.status()), "Add one");
   vault_.Put(9, Credential{.key = Secret("k"), .account = "nobody"});
   EXPECT_THAT(engine_.Fetch(call_, 9, 50), ErrorIs(errors::v1::ERROR_CODE_LASTFM_USERNAME_MISSING));
   EXPECT_THAT(source_.times(), IsEmpty());
@@ -336,7 +327,7 @@ TEST_F(EngineTest, RecordsRejectedItemsAndAnswersTheOthers) {
   EXPECT_THAT(Fetch(), IsOk());
   ASSERT_THAT(store_.rejected(kUser), SizeIs(1));
   EXPECT_EQ(store_.rejected(kUser)[0].item.reason, "title_missing");
-  EXPECT_EQ(store_.rejected(kUser)[0].source, "fake");
+  EXPECT_EQ(store_.rejected(kUser)[0].source, "spotify");
 }
 
 TEST_F(EngineTest, CallsNobodyWhileNoRateLimitCanBeKnown) {

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/ingest/fake_profile.h"
 #include "common/ingest/page.h"
 #include "common/ingest/source.h"
 
@@ -22,9 +23,9 @@ namespace playlog::ingest {
 // it shows its newest 50 plays, as Spotify does.
 class FakeHistorySource final : public Source {
  public:
-  explicit FakeHistorySource(bool tells_past) {
+  explicit FakeHistorySource(bool tells_past)
+      : profile_(FakeProfile(tells_past ? songs::v1::SOURCE_LASTFM : songs::v1::SOURCE_SPOTIFY)) {
     profile_.tells_past = tells_past;
-    if (tells_past) profile_.source = songs::v1::SOURCE_LASTFM;
   }
   const SourceProfile& profile() const override { return profile_; }
   absl::Status CheckCredential(const Credential&) const override { return absl::OkStatus(); }
@@ -96,17 +97,7 @@ class FakeHistorySource final : public Source {
     return page;
   }
 
-  SourceProfile profile_{
-      .source = songs::v1::SOURCE_SPOTIFY,
-      .name = "fake",
-      .key_missing_code = errors::v1::ERROR_CODE_SPOTIFY_KEY_MISSING,
-      .key_missing_text = "No key",
-      .key_missing_detail = "Add one",
-      .failed_text = "It failed",
-      .rejected_code = errors::v1::ERROR_CODE_SPOTIFY_REJECTED,
-      .rejected_detail = "Add another",
-      .unavailable_code = errors::v1::ERROR_CODE_SPOTIFY_UNAVAILABLE,
-  };
+  SourceProfile profile_;
   absl::Mutex mutex_;
   std::multimap<std::int64_t, songs::v1::Play> plays_ ABSL_GUARDED_BY(mutex_);  // Newest first.
   std::optional<UpstreamFailure> failure_ ABSL_GUARDED_BY(mutex_);

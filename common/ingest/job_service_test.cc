@@ -8,6 +8,7 @@
 
 #include "common/base/error.h"
 #include "common/base/time_format.h"
+#include "common/ingest/fake_history_source.h"
 #include "common/ingest/fake_job_store.h"
 #include "common/ingest/fake_neighbours.h"
 #include "common/ingest/fake_store.h"
@@ -27,29 +28,6 @@ using ::playlog::testing::IsOkAndHolds;
 using ::testing::SizeIs;
 
 constexpr std::int64_t kUser = 7;
-
-class SilentSource final : public Source {
- public:
-  explicit SilentSource(bool tells_past) { profile_.tells_past = tells_past; }
-  const SourceProfile& profile() const override { return profile_; }
-  absl::Status CheckCredential(const Credential&) const override { return absl::OkStatus(); }
-  std::variant<Page, UpstreamFailure> FetchPage(const Credential&, const Question&) override {
-    return Page();
-  }
-
- private:
-  SourceProfile profile_{
-      .source = songs::v1::SOURCE_LASTFM,
-      .name = "lastfm",
-      .key_missing_code = errors::v1::ERROR_CODE_LASTFM_KEY_MISSING,
-      .key_missing_text = "No key",
-      .key_missing_detail = "Add one",
-      .failed_text = "It failed",
-      .rejected_code = errors::v1::ERROR_CODE_LASTFM_REJECTED,
-      .rejected_detail = "Add another",
-      .unavailable_code = errors::v1::ERROR_CODE_LASTFM_UNAVAILABLE,
-  };
-};
 
 class NoTokens final : public rpc::TokenVerifier {
  public:
@@ -112,7 +90,7 @@ class JobServiceTest : public ::testing::Test {
   }
 
   FakeClock clock_{*ParseRfc3339("2026-11-01T12:00:00.5Z")};
-  SilentSource source_{true};
+  FakeHistorySource source_{/*tells_past=*/true};
   FakeKeyVault vault_;
   FakePlaySink sink_;
   FakeStore store_;
@@ -185,10 +163,11 @@ TEST_F(JobServiceTest, StartsNothingWithoutAPastOrAKey) {
     EXPECT_THAT(response, ErrorIs(errors::v1::ERROR_CODE_INVALID_FIELD));
     EXPECT_EQ(FieldOf(response.status()), "source");
   }
-  SilentSource now_only(false);
+  FakeHistorySource now_only(/*tells_past=*/false);
   JobService other(
       now_only.profile(), engine_, jobs_, clock_, [] {}, dispatcher_);
-  EXPECT_THAT(other.StartBackfill(call_, Request()), ErrorIs(errors::v1::ERROR_CODE_INVALID_FIELD));
+  request.set_source(now_only.profile().source);
+  EXPECT_THAT(other.StartBackfill(call_, request), ErrorIs(errors::v1::ERROR_CODE_INVALID_FIELD));
   call_.user_id = 9;
   EXPECT_THAT(service_.StartBackfill(call_, Request()),
               ErrorIs(errors::v1::ERROR_CODE_LASTFM_KEY_MISSING));

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/ingest/fake_profile.h"
 #include "common/ingest/source.h"
 
 namespace playlog::ingest {
@@ -31,21 +32,8 @@ class PastSource final : public Source {
   // Told the number of the question, from 1, and the question; a failure in place of the page.
   using Hook = std::function<std::optional<UpstreamFailure>(int number, const Question&)>;
 
-  const SourceProfile& profile() const override {
-    static constexpr SourceProfile kProfile{
-        .source = songs::v1::SOURCE_LASTFM,
-        .name = "past",
-        .key_missing_code = errors::v1::ERROR_CODE_LASTFM_KEY_MISSING,
-        .key_missing_text = "No key",
-        .key_missing_detail = "Add one",
-        .failed_text = "It failed",
-        .rejected_code = errors::v1::ERROR_CODE_LASTFM_REJECTED,
-        .rejected_detail = "Add another",
-        .unavailable_code = errors::v1::ERROR_CODE_LASTFM_UNAVAILABLE,
-        .tells_past = true,
-    };
-    return kProfile;
-  }
+  PastSource() { profile_.tells_past = true; }
+  const SourceProfile& profile() const override { return profile_; }
   absl::Status CheckCredential(const Credential&) const override { return absl::OkStatus(); }
   std::string_view AdviceOn(std::string_view cause) const override {
     return cause == "error_17" ? "Show it" : "";
@@ -107,6 +95,7 @@ class PastSource final : public Source {
     return page;
   }
 
+  SourceProfile profile_ = FakeProfile(songs::v1::SOURCE_LASTFM);
   absl::Mutex mutex_;
   std::vector<Question> questions_;
   std::vector<Scrobble> scrobbles_;  // Oldest first.

@@ -17,6 +17,7 @@
 #include "absl/time/clock.h"
 #include "common/ingest/engine.h"
 #include "common/ingest/fake_neighbours.h"
+#include "common/ingest/fake_profile.h"
 #include "common/ingest/fake_store.h"
 #include "common/testing/fake_clock.h"
 #include "common/testing/matchers.h"
@@ -45,17 +46,7 @@ class EndingSource final : public Source {
   using Hook = std::function<Renewal(const std::string& refresh_token)>;
 
   const SourceProfile& profile() const override {
-    static constexpr SourceProfile kProfile{
-        .source = songs::v1::SOURCE_SPOTIFY,
-        .name = "ending",
-        .key_missing_code = errors::v1::ERROR_CODE_SPOTIFY_KEY_MISSING,
-        .key_missing_text = "no key",
-        .key_missing_detail = "add one",
-        .failed_text = "failed",
-        .rejected_code = errors::v1::ERROR_CODE_SPOTIFY_REJECTED,
-        .rejected_detail = "refresh",
-        .unavailable_code = errors::v1::ERROR_CODE_SPOTIFY_UNAVAILABLE,
-    };
+    static constexpr SourceProfile kProfile = FakeProfile(songs::v1::SOURCE_SPOTIFY);
     return kProfile;
   }
   absl::Status CheckCredential(const Credential&) const override { return absl::OkStatus(); }

@@ -48,7 +48,7 @@ struct Replica {
                    .run = run,
                    .notes = notes,
                    .clock = clock,
-                   .source = "fake",
+                   .source = source.profile().name,
                    .on_health = std::move(on_health)},
                   options) {}
 

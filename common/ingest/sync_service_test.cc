@@ -145,7 +145,7 @@ TEST_F(SyncServiceTest, TurnsOffAndOn) {
 
 TEST_F(SyncServiceTest, TurnsNothingOnWithoutAKey) {
   EXPECT_THAT(Set(songs::v1::SOURCE_LASTFM, true),
-              ErrorIs(errors::v1::ERROR_CODE_SPOTIFY_KEY_MISSING));
+              ErrorIs(errors::v1::ERROR_CODE_LASTFM_KEY_MISSING));
 }
 
 TEST_F(SyncServiceTest, NamesTheFieldThatIsWrong) {

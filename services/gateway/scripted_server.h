@@ -43,7 +43,13 @@ struct Script {
 class ScriptReactor final : public grpc::ServerGenericBidiReactor {
  public:
   ScriptReactor(grpc::GenericCallbackServerContext& context, Script& script)
-      : context_(context), script_(script), is_dropped_(script.drops-- > 0) {
+      : context_(context),
+        script_(script),
+        parts_(script.parts),
+        status_(script.status),
+        is_alternative_(script.alternative),
+        is_hanging_(script.hangs),
+        is_dropped_(script.drops-- > 0) {
     ++script.calls;
     for (const auto& [key, value] : context.client_metadata()) {
       script.metadata.emplace(std::string(key.data(), key.size()),
@@ -67,15 +73,15 @@ class ScriptReactor final : public grpc::ServerGenericBidiReactor {
  private:
   void Next() {
     if (is_dropped_) return Finish(grpc::Status::CANCELLED);
-    if (sent_ == script_.parts.size()) {
-      if (script_.hangs) return Hang();
-      if (script_.alternative) {
+    if (sent_ == parts_.size()) {
+      if (is_hanging_) return Hang();
+      if (is_alternative_) {
         context_.AddTrailingMetadata(rpc::kHttpStatusKey, rpc::kAlternativeStatus);
       }
-      Finish(script_.status);
+      Finish(status_);
       return;
     }
-    const grpc::Slice slice(script_.parts[sent_++]);
+    const grpc::Slice slice(parts_[sent_++]);
     part_ = grpc::ByteBuffer(&slice, 1);
     StartWrite(&part_);
   }
@@ -92,6 +98,12 @@ class ScriptReactor final : public grpc::ServerGenericBidiReactor {
 
   grpc::GenericCallbackServerContext& context_;
   Script& script_;
+  // As the script was when the call came: a call that is not read to its end outlives its answer,
+  // and the test goes on.
+  const std::vector<std::string> parts_;
+  const grpc::Status status_;
+  const bool is_alternative_;
+  const bool is_hanging_;
   const bool is_dropped_;
   absl::Mutex mutex_;
   bool hangs_ ABSL_GUARDED_BY(mutex_) = false;
