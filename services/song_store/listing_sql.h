@@ -1,66 +1,18 @@
 #ifndef PLAYLOG_SERVICES_SONG_STORE_LISTING_SQL_H_
 #define PLAYLOG_SERVICES_SONG_STORE_LISTING_SQL_H_
 
-#include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "common/db/param.h"
-#include "services/song_store/listing_filter.h"
+#include "services/song_store/listing_conditions.h"
 
 namespace playlog::song_store {
 
 // How the listing is asked: texts of statements with their parameters. Each statement looks at no
 // more rows than it is told to, so that it ends soon whatever the filter, and says which plan it
 // wants by its form: what is left to PostgreSQL's planner is which index has the rows in order.
-
-// A statement in the making.
-class ListSql {
- public:
-  // Adds a parameter and returns what stands for it.
-  std::string Arg(db::Param value, std::string_view type);
-  std::string Arg(std::int64_t value) { return Arg(db::Param(value), "bigint"); }
-
-  std::string text;
-  std::vector<db::Param> params;
-};
-
-// A filter whose words have been looked up.
-struct Search {
-  ListFilter filter;
-  // The words as the listing has its texts.
-  std::vector<std::string> folded_words = {};
-  std::vector<std::string> folded_mbids = {};  // Empty for one that is not filtered by.
-  // The tracks that have all words and ids of the filter, or some thousand of them.
-  std::vector<std::int64_t> tracks = {};
-  bool has_all_tracks = true;
-  // The users whose names have one of the words.
-  std::vector<std::int64_t> users = {};
-  // There are few enough users to be looked at one after the other; and so are the tracks, which
-  // are all known.
-  bool has_few_users = true;
-  bool is_by_sets = false;
-
-  bool HasText() const { return filter.HasText(); }
-};
-
-// By which rows' index a walk goes.
-enum class ListPath { kAll, kSource, kLoved, kStreamable, kUser, kBatch };
-
-// The narrowest path that has every play of the filter.
-ListPath PathOf(const ListFilter& filter);
-
-// Whether a path takes nothing but what the filter takes, but for the span of time.
-bool IsExact(const Search& search, ListPath path);
-
-// Whether it is the path of one user or one batch, which has few plays.
-bool IsNarrow(ListPath path);
-
-// Whether it is known already that no play has the words and ids of the search.
-bool FindsNothing(const Search& search);
 
 // Finds the tracks of a search by its words and ids.
 ListSql FindTracksSql(const Search& search, int limit);
