@@ -58,7 +58,9 @@ absl::Status InvokeWithRetry(const MethodPolicy& policy, const Call& call, absl:
                              absl::FunctionRef<grpc::Status(grpc::ClientContext&)> attempt) {
   absl::BitGen random;
   absl::Duration pause = kFirstPause;
-  absl::Status status = absl::DeadlineExceededError(absl::StrCat("no time to call ", policy.name));
+  absl::Status status =
+      call.IsCancelled() ? absl::CancelledError(absl::StrCat("nobody waits for ", policy.name))
+                         : absl::DeadlineExceededError(absl::StrCat("no time for ", policy.name));
   for (int tries = 1; absl::Now() < deadline && !call.IsCancelled(); ++tries) {
     // A context serves one attempt: gRPC ends the process when one is used again.
     grpc::ClientContext context;

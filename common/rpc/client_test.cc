@@ -7,9 +7,12 @@
 #include "absl/time/clock.h"
 #include "common/base/error.h"
 #include "common/rpc/status.h"
+#include "common/testing/matchers.h"
 
 namespace playlog::rpc {
 namespace {
+
+using ::playlog::testing::StatusIs;
 
 class InvokeWithRetryTest : public ::testing::Test {
  protected:
@@ -39,6 +42,16 @@ TEST_F(InvokeWithRetryTest, RepeatsWhatNoServiceHasAnswered) {
 TEST_F(InvokeWithRetryTest, RepeatsWhatALeavingServerHasDropped) {
   EXPECT_EQ(AttemptsFor({grpc::Status::CANCELLED}), 2);
   EXPECT_EQ(AttemptsFor({grpc::Status::CANCELLED}, /*idempotent=*/false), 1);
+}
+
+// So that whoever asked may ask again, which what came too late forbids.
+TEST_F(InvokeWithRetryTest, CallsWhatNobodyWaitsForCancelledAndNotLate) {
+  const auto attempt = [](grpc::ClientContext&) { return grpc::Status::OK; };
+  const absl::Time soon = absl::Now() + absl::Seconds(20);
+  EXPECT_THAT(InvokeWithRetry({}, call_, absl::Now(), attempt),
+              StatusIs(absl::StatusCode::kDeadlineExceeded));
+  call_.cancelled = [] { return true; };
+  EXPECT_THAT(InvokeWithRetry({}, call_, soon, attempt), StatusIs(absl::StatusCode::kCancelled));
 }
 
 TEST_F(InvokeWithRetryTest, RepeatsNothingThatAServiceHasSaid) {

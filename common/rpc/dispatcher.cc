@@ -78,7 +78,9 @@ Dispatcher::Entry Dispatcher::Arrive(Kind kind, const MethodPolicy& policy,
 
 absl::Status Dispatcher::Admit(Entry& entry, const grpc::CallbackServerContext& context) {
   Call& call = entry.call;
-  if (call.IsCancelled() || absl::Now() >= call.deadline) {
+  // Not the same: a call that was cancelled because a process leaves may be made again.
+  if (call.IsCancelled()) return absl::CancelledError("cancelled while it was queued");
+  if (absl::Now() >= call.deadline) {
     return absl::DeadlineExceededError("the deadline passed while the call was queued");
   }
   call.peer_service = PeerService(*context.auth_context());

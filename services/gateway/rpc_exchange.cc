@@ -3,11 +3,13 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <optional>
 #include <utility>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "common/rpc/deadline.h"
-#include "common/rpc/not_served.h"
 #include "common/rpc/status.h"
 #include "services/gateway/json_writer.h"
 #include "services/gateway/rpc_answer.h"
@@ -18,26 +20,22 @@ namespace playlog::gateway {
 namespace {
 
 // Asks one neighbour, or several at once. The answers of several, one after another in wire form,
-// are their one merged answer; the first error is the error of all. What may be repeated is asked
-// once more of a neighbour that has not served it: it may have been leaving, for another to come.
+// are their one merged answer; the first error is the error of all.
 class UnaryExchange final : public RpcExchangeBase,
                             public std::enable_shared_from_this<UnaryExchange> {
  public:
-  UnaryExchange(const RpcRequest& request, std::shared_ptr<HttpExchange> http, std::size_t calls)
-      : RpcExchangeBase(request, std::move(http)), unanswered_(calls) {
-    const bool repeats = route_.only_reads || route_.is_idempotent;
-    for (std::size_t i = 0; i < calls; ++i) {
-      calls_.push_back(NewCall(request));
-      spares_.push_back(repeats ? NewCall(request) : nullptr);
-    }
-  }
+  UnaryExchange(const RpcRequest& request, std::shared_ptr<HttpExchange> http,
+                std::vector<grpc::GenericStub*> stubs)
+      : RpcExchangeBase(request, std::move(http)),
+        stubs_(std::move(stubs)),
+        calls_(stubs_.size()),
+        unanswered_(stubs_.size()) {}
 
-  void Start(const std::vector<grpc::GenericStub*>& stubs) {
+  void Start() {
     http_->OnCancelled([self = weak_from_this()] {
       if (const auto exchange = self.lock()) exchange->Cancel();
     });
-    stubs_ = stubs;
-    for (std::size_t i = 0; i < stubs_.size(); ++i) Ask(i, *calls_[i]);
+    for (std::size_t i = 0; i < stubs_.size(); ++i) Ask(i);
   }
 
  private:
@@ -46,14 +44,19 @@ class UnaryExchange final : public RpcExchangeBase,
     grpc::ByteBuffer response;
   };
 
-  std::unique_ptr<Call> NewCall(const RpcRequest& request) {
+  // A context serves one call: gRPC ends the process when one is used again.
+  Call& NewCall(std::size_t neighbour) {
     auto call = std::make_unique<Call>();
     call->context.set_deadline(rpc::ToGrpcDeadline(deadline_));
-    Introduce(request, call->context);
-    return call;
+    Introduce(call->context);
+    const absl::MutexLock lock(&mutex_);
+    if (cancelled_) call->context.TryCancel();
+    calls_[neighbour].push_back(std::move(call));
+    return *calls_[neighbour].back();
   }
 
-  void Ask(std::size_t neighbour, Call& call) {
+  void Ask(std::size_t neighbour) {
+    Call& call = NewCall(neighbour);
     stubs_[neighbour]->UnaryCall(
         &call.context, route_.grpc_method, grpc::StubOptions(), &request_, &call.response,
         [self = shared_from_this(), neighbour](const grpc::Status& status) {
@@ -65,20 +68,20 @@ class UnaryExchange final : public RpcExchangeBase,
   void Cancel() {
     const absl::MutexLock lock(&mutex_);
     cancelled_ = true;
-    for (const auto& call : calls_) call->context.TryCancel();
+    for (const auto& calls : calls_) {
+      if (!calls.empty()) calls.back()->context.TryCancel();
+    }
   }
 
-  // The call to make in place of one that ended so; null if there is none.
-  Call* RepeatOf(std::size_t neighbour, const absl::Status& status) {
+  std::optional<absl::Duration> PauseBeforeNext(std::size_t neighbour, const absl::Status& status) {
     const absl::MutexLock lock(&mutex_);
-    if (!rpc::WasNotServed(status, cancelled_) || cancelled_) return nullptr;
-    if (spares_[neighbour] == nullptr) return nullptr;
-    spent_.push_back(std::exchange(calls_[neighbour], std::move(spares_[neighbour])));
-    return calls_[neighbour].get();
+    return PauseBeforeRepeat(status, cancelled_, static_cast<int>(calls_[neighbour].size()) - 1);
   }
 
   void OnAnswer(std::size_t neighbour, const absl::Status& status) {
-    if (Call* const repeat = RepeatOf(neighbour, status)) return Ask(neighbour, *repeat);
+    if (const auto pause = PauseBeforeNext(neighbour, status)) {
+      return After(*pause, [self = shared_from_this(), neighbour] { self->Ask(neighbour); });
+    }
     bool is_first_error = false;
     bool is_last = false;
     {
@@ -91,30 +94,25 @@ class UnaryExchange final : public RpcExchangeBase,
     if (is_first_error) Cancel();
   }
 
-  void Finish() {
-    const absl::Status status = [this] {
-      const absl::MutexLock lock(&mutex_);
-      return status_;
-    }();
-    if (!status.ok()) return SendError(status);
+  // All have answered, so nobody else is at work on the calls.
+  void Finish() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (!status_.ok()) return SendError(status_);
     std::string wire;
-    for (const auto& call : calls_) wire += Flatten(call->response);
+    for (const auto& calls : calls_) wire += Flatten(calls.back()->response);
     std::string body;
     const absl::Status written =
         route_.IsRaw() ? AppendBody(route_, wire, body) : WriteJson(*route_.answer, wire, body);
     if (!written.ok()) return SendError(written);
     absl::StatusOr<HttpHeaders> cookies = SetCookiesOf(route_, wire, secure_cookies_);
     if (!cookies.ok()) return SendError(cookies.status());
-    SendWhole(calls_.front()->context, std::move(body), *std::move(cookies));
+    SendWhole(calls_.front().back()->context, std::move(body), *std::move(cookies));
   }
 
-  std::vector<grpc::GenericStub*> stubs_;
+  const std::vector<grpc::GenericStub*> stubs_;
   absl::Mutex mutex_;
-  // By neighbour: the call that is made, and the one to make in its place; those that were repeated
-  // live on, since gRPC may still be busy with them.
-  std::vector<std::unique_ptr<Call>> calls_;
-  std::vector<std::unique_ptr<Call>> spares_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::unique_ptr<Call>> spent_ ABSL_GUARDED_BY(mutex_);
+  // By neighbour: the calls that were repeated, since gRPC may still be busy with them, and the one
+  // that counts.
+  std::vector<std::vector<std::unique_ptr<Call>>> calls_ ABSL_GUARDED_BY(mutex_);
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   std::size_t unanswered_ ABSL_GUARDED_BY(mutex_);
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
@@ -127,7 +125,7 @@ void AnswerByRpc(const std::vector<grpc::GenericStub*>& stubs, const RpcRequest&
   if (request.route.streams) {
     AnswerByStream(*stubs.front(), request, std::move(exchange));
   } else {
-    std::make_shared<UnaryExchange>(request, std::move(exchange), stubs.size())->Start(stubs);
+    std::make_shared<UnaryExchange>(request, std::move(exchange), stubs)->Start();
   }
 }
 

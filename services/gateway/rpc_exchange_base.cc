@@ -1,5 +1,8 @@
 #include "services/gateway/rpc_exchange_base.h"
 
+#include <grpcpp/alarm.h>
+
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -9,6 +12,8 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/rpc/client.h"
+#include "common/rpc/deadline.h"
+#include "common/rpc/not_served.h"
 #include "services/gateway/http_error.h"
 #include "services/gateway/request_binder.h"
 #include "services/gateway/rpc_answer.h"
@@ -18,6 +23,8 @@ namespace {
 
 // What the gateway keeps of a route's time to write the answer.
 constexpr absl::Duration kHopMargin = absl::Milliseconds(50);
+constexpr absl::Duration kPausesBeforeRepeats[] = {absl::ZeroDuration(), absl::Milliseconds(20),
+                                                   absl::Milliseconds(80)};
 
 grpc::ByteBuffer Serialize(const google::protobuf::Message& message) {
   const std::string bytes = message.SerializeAsString();
@@ -30,18 +37,38 @@ grpc::ByteBuffer Serialize(const google::protobuf::Message& message) {
 RpcExchangeBase::RpcExchangeBase(const RpcRequest& request, std::shared_ptr<HttpExchange> http)
     : route_(request.route),
       request_id_(request.request_id),
+      client_address_(request.client_address),
+      token_(request.token),
       is_head_(request.is_head),
       secure_cookies_(request.secure_cookies),
       http_(std::move(http)),
       request_(Serialize(request.message)),
       deadline_(request.arrived_at + absl::Milliseconds(request.route.deadline_ms) - kHopMargin) {}
 
-void RpcExchangeBase::Introduce(const RpcRequest& request, grpc::ClientContext& context) {
-  rpc::AddMetadata(context, rpc::kRequestIdKey, request.request_id);
-  rpc::AddMetadata(context, rpc::kClientAddressKey, request.client_address);
-  if (!request.token.empty()) {
-    rpc::AddMetadata(context, rpc::kAuthorizationKey, absl::StrCat("Bearer ", request.token));
+void RpcExchangeBase::Introduce(grpc::ClientContext& context) const {
+  rpc::AddMetadata(context, rpc::kRequestIdKey, request_id_);
+  rpc::AddMetadata(context, rpc::kClientAddressKey, client_address_);
+  if (!token_.empty()) {
+    rpc::AddMetadata(context, rpc::kAuthorizationKey, absl::StrCat("Bearer ", token_));
   }
+}
+
+std::optional<absl::Duration> RpcExchangeBase::PauseBeforeRepeat(const absl::Status& status,
+                                                                 bool given_up, int repeats) const {
+  if (!route_.is_idempotent || given_up || !rpc::WasNotServed(status, given_up)) {
+    return std::nullopt;
+  }
+  if (static_cast<std::size_t>(repeats) >= std::size(kPausesBeforeRepeats)) return std::nullopt;
+  return kPausesBeforeRepeats[repeats];
+}
+
+void RpcExchangeBase::After(absl::Duration pause, std::function<void()> then) {
+  if (pause <= absl::ZeroDuration()) return then();
+  auto* const alarm = new grpc::Alarm;
+  alarm->Set(rpc::ToGrpcDeadline(absl::Now() + pause), [alarm, then = std::move(then)](bool) {
+    then();
+    delete alarm;
+  });
 }
 
 std::string RpcExchangeBase::Flatten(const grpc::ByteBuffer& buffer) {

@@ -6,7 +6,9 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -23,7 +25,17 @@ class RpcExchangeBase {
 
  protected:
   // Puts what every neighbour is told about the request into a call's context.
-  static void Introduce(const RpcRequest& request, grpc::ClientContext& context);
+  void Introduce(grpc::ClientContext& context) const;
+
+  // How long to wait before a call that ended so is made again after `repeats` times; nothing if it
+  // is not. What may be repeated is asked again of a neighbour that has not served it, since it may
+  // have been leaving, for another to come. The one that leaves may drop the first repetition too,
+  // as long as we have not heard that it leaves.
+  std::optional<absl::Duration> PauseBeforeRepeat(const absl::Status& status, bool given_up,
+                                                  int repeats) const;
+
+  // Calls `then` after a pause, or at once if there is none.
+  static void After(absl::Duration pause, std::function<void()> then);
 
   static std::string Flatten(const grpc::ByteBuffer& buffer);
 
@@ -34,6 +46,8 @@ class RpcExchangeBase {
 
   const Route& route_;
   const std::string request_id_;
+  const std::string client_address_;
+  const std::string token_;
   const bool is_head_;
   const bool secure_cookies_;
   const std::shared_ptr<HttpExchange> http_;

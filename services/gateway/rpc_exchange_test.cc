@@ -243,6 +243,41 @@ TEST_F(RpcExchange, AnswersAnErrorBeforeTheFirstEventInJson) {
   EXPECT_THAT(answer->sent().headers, Contains(Pair("Content-Type", "application/json")));
 }
 
+TEST_F(RpcExchange, AsksAgainForAStreamThatWasDropped) {
+  AnswerWith("Event", {"text: 'a'"});
+  script_.drops = 3;
+  const auto answer = Call("/events");
+  EXPECT_EQ(answer->sent().status, 200);
+  EXPECT_EQ(answer->parts().size(), 1u);
+  EXPECT_EQ(script_.calls, 4);
+  script_.drops = 4;
+  EXPECT_EQ(Call("/events")->sent().status, 504);
+  EXPECT_EQ(script_.calls, 8);
+}
+
+TEST_F(RpcExchange, AsksOnceForAStreamThatMayNotBeRepeatedOrHasBegun) {
+  AnswerWith("Part", {"body: 'a'"});
+  script_.drops = 1;
+  EXPECT_EQ(Call("/file")->sent().status, 504);
+  EXPECT_EQ(script_.calls, 1);
+  script_.parts.clear();
+  AnswerWith("Event", {"text: 'a'"});
+  script_.status = grpc::Status::CANCELLED;
+  EXPECT_TRUE(Call("/events")->aborted());
+  EXPECT_EQ(script_.calls, 2);
+}
+
+// The client leaves between two tries: nobody is asked any more.
+TEST_F(RpcExchange, AsksNoMoreForAStreamWhoseClientHasLeft) {
+  script_.hangs = true;
+  const auto answer = Begin("/events");
+  script_.asked.WaitForNotification();
+  answer->Cancel();
+  script_.cancelled.WaitForNotification();
+  answer->TakeAll();
+  EXPECT_EQ(script_.calls, 1);
+}
+
 TEST_F(RpcExchange, BreaksEventsThatFailAfterTheFirst) {
   AnswerWith("Event", {"text: 'a'"});
   script_.status = rpc::ToGrpc(Error(errors::v1::ERROR_CODE_UNAVAILABLE, "Away"));

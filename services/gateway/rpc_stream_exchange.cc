@@ -40,21 +40,27 @@ Watchdog& FirstParts() {
 class StreamExchange final : public RpcExchangeBase,
                              public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
-  StreamExchange(const RpcRequest& request, std::shared_ptr<HttpExchange> http)
-      : RpcExchangeBase(request, std::move(http)),
+  using OnRevision = std::function<void(std::int64_t)>;
+
+  // `repeats` is how often the call was made before.
+  StreamExchange(const RpcExchangeBase& base, grpc::GenericStub& stub, OnRevision on_revision,
+                 int repeats)
+      : RpcExchangeBase(base),
+        stub_(stub),
+        on_revision_(std::move(on_revision)),
+        repeats_(repeats),
         writer_(PartWriter::For(route_)),
         life_(std::make_shared<Life>()),
         // A stream has no deadline as a whole; its first part has.
         first_part_(
             FirstParts(), [life = life_] { life->CancelUnlessAnswering(); }, deadline_) {
-    Introduce(request, context_);
+    Introduce(context_);
     life_->context = &context_;
-    on_revision_ = request.on_revision;
   }
 
-  void Start(grpc::GenericStub& stub) {
+  void Start() {
     http_->OnCancelled([life = life_] { life->Cancel(); });
-    stub.PrepareBidiStreamingCall(&context_, route_.grpc_method, grpc::StubOptions(), this);
+    stub_.PrepareBidiStreamingCall(&context_, route_.grpc_method, grpc::StubOptions(), this);
     AddHold();  // Reads are also started outside reactions, when the socket has taken a part.
     StartWriteLast(&request_, grpc::WriteOptions());
     StartRead(&part_);
@@ -74,8 +80,14 @@ class StreamExchange final : public RpcExchangeBase,
   }
 
   void OnDone(const grpc::Status& status) override {
-    Complete(broken_.ok() ? rpc::FromGrpc(status) : broken_);
+    const absl::Status ended = broken_.ok() ? rpc::FromGrpc(status) : broken_;
     life_->Forget();
+    if (const auto pause = PauseBeforeNext(ended)) {
+      auto* const next = new StreamExchange(*this, stub_, on_revision_, repeats_ + 1);
+      After(*pause, [next] { next->Start(); });
+    } else {
+      Complete(ended);
+    }
     delete this;
   }
 
@@ -127,6 +139,7 @@ class StreamExchange final : public RpcExchangeBase,
   struct Life {
     void Cancel() {
       const absl::MutexLock lock(&mutex);
+      given_up = true;
       if (context != nullptr) context->TryCancel();
     }
     void CancelUnlessAnswering() {
@@ -137,9 +150,15 @@ class StreamExchange final : public RpcExchangeBase,
       context = nullptr;
     }
     std::atomic<bool> answering = false;
+    std::atomic<bool> given_up = false;
     absl::Mutex mutex;
     grpc::ClientContext* context ABSL_GUARDED_BY(mutex) = nullptr;
   };
+
+  std::optional<absl::Duration> PauseBeforeNext(const absl::Status& status) const {
+    if (is_one_read_) return std::nullopt;
+    return PauseBeforeRepeat(status, life_->given_up, repeats_);
+  }
 
   void EndReads() { RemoveHold(); }
 
@@ -173,11 +192,13 @@ class StreamExchange final : public RpcExchangeBase,
     return Error(errors::v1::ERROR_CODE_DEADLINE_EXCEEDED, "Deadline exceeded", "Try again.");
   }
 
+  grpc::GenericStub& stub_;
+  const OnRevision on_revision_;
+  const int repeats_;
   grpc::ClientContext context_;
   const std::unique_ptr<PartWriter> writer_;
   const std::shared_ptr<Life> life_;
   Watchdog::Watch first_part_;
-  std::function<void(std::int64_t)> on_revision_;
   std::optional<std::int64_t> revision_;
   std::atomic<int> arrived_ = 0;  // Of the metadata and the first part.
   bool is_first_read_done_ = false;
@@ -194,7 +215,8 @@ class StreamExchange final : public RpcExchangeBase,
 void AnswerByStream(grpc::GenericStub& stub, const RpcRequest& request,
                     std::shared_ptr<HttpExchange> exchange) {
   // Deletes itself when the call is done.
-  (new StreamExchange(request, std::move(exchange)))->Start(stub);
+  (new StreamExchange(RpcExchangeBase(request, std::move(exchange)), stub, request.on_revision, 0))
+      ->Start();
 }
 
 }  // namespace playlog::gateway

@@ -98,6 +98,7 @@ void FetchLoad::Work(Person& person) {
   absl::Time next = absl::Now();
   for (int source = 0; !stop_; source = 1 - source) {
     FetchOnce(person, source);
+    if (options_.reads) ReadOnce(person);
     next = std::max(next + options_.interval, absl::Now());
     absl::SleepFor(next - absl::Now());
   }
@@ -118,6 +119,14 @@ void FetchLoad::FetchOnce(Person& person, int source) {
   ledger_.Write(operation);
   Note(answer);
   if (operation.outcome == Outcome::kOk) ++person.good[source];
+}
+
+void FetchLoad::ReadOnce(const Person& person) {
+  ++in_flight_;
+  const HttpAnswer answer =
+      Send(harness::RequestText("GET", "/music/get-stored-songs/", person.user.access))->Read();
+  --in_flight_;
+  Note(answer);
 }
 
 std::unique_ptr<harness::HttpConnection> FetchLoad::Send(const std::string& request) {

@@ -38,7 +38,8 @@ class FetchLoad {
  public:
   struct Options {
     int users = 4;
-    absl::Duration interval = absl::Milliseconds(50);  // Between the requests of one user.
+    absl::Duration interval = absl::Milliseconds(50);  // Between the fetches of one user.
+    bool reads = false;  // Whether each fetch is followed by a request for the stored songs.
   };
   // What was seen since the load began or Forget() was called.
   struct Answers {
@@ -89,6 +90,7 @@ class FetchLoad {
 
   void Work(Person& person);
   void FetchOnce(Person& person, int source);
+  void ReadOnce(const Person& person);
   // Connects to the port of now and sends.
   std::unique_ptr<harness::HttpConnection> Send(const std::string& request);
   void Note(const harness::HttpAnswer& answer);

@@ -165,7 +165,7 @@ TEST_F(RestartTest, R13ARollingRestartFailsNoRequest) {
   Experiment experiment("R13 rolling restarts", {.slice = 1, .gate = 10});
   const std::string path = NewLedgerPath();
   Ledger ledger(path);
-  FetchLoad load(stack(), ledger, {.users = 8, .interval = absl::Milliseconds(160)});
+  FetchLoad load(stack(), ledger, {.users = 8, .interval = absl::Milliseconds(160), .reads = true});
   load.Start();
   ASSERT_TRUE(load.AwaitGoodAnswers(kBackTime));
   load.Forget();
