@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -52,34 +53,36 @@ std::string Assignments() {
 
 // Gives the user a new revision if the table expression `counted`, which comes before, has counted
 // a change. It comes last, so that of two statements for one user each locks the plays before it
-// locks this. It returns the revision and the one before it.
+// locks this. A batch does the same in a longer way, since it also records the revision.
 #define PLAYLOG_REVISE(changes)                                                   \
   "revised AS (INSERT INTO user_revisions AS known (user_id, revision, previous)" \
   " SELECT $1, next_revision(0), 0 FROM counted WHERE " changes                   \
   " > 0"                                                                          \
   " ON CONFLICT (user_id) DO UPDATE"                                              \
-  " SET revision = next_revision(known.revision), previous = known.revision"      \
-  " RETURNING revision, previous)"
+  " SET revision = next_revision(known.revision), previous = known.revision)"
 
 // One statement stores a batch. It first finds which plays are new or tell something new, so that
 // the others are neither locked nor written and use up no id; only those are inserted, in the order
 // of their key. The probe is a subquery with a limit, because a join could read the user's whole
 // history. Between the probe and the insert another batch may bring the same play, which is why the
-// conflict is resolved by the same rules once more. The batch's id is drawn first and its row is
-// written last, when it is known what changed. Whether the user may store anything is asked within
-// the statement, for it must hold until the statement's end. It also returns the revision at which
-// the batch has nothing to add any more: if it changed nothing, the one that the statement sees; if
-// it did, its own, unless another change came between that one and its own, which may have touched
-// what the batch left as it was; then null.
+// conflict is resolved by the same rules once more. A column of which the batch says nothing has no
+// array, and is null until it is inserted. The batch's id is drawn first and its row is written
+// last, when it is known what changed and which revision that gave. Whether the user may store
+// anything is asked within the statement, for it must hold until the statement's end. It also
+// returns the revision at which the batch has nothing to add any more: if it changed nothing, the
+// one that the statement sees; if it did, its own, unless another change came between that one and
+// its own, which may have touched what the batch left as it was; then null.
 std::string UpsertSql() {
   std::vector<std::string> columns = {"played_at",  "digest", "duration_ms", "loved",
                                       "streamable", "title",  "artist"};
   std::vector<std::string> arrays = {"$4::timestamptz[]", "$5::bytea[]",   "$6::integer[]",
                                      "$7::boolean[]",     "$8::boolean[]", "$9::text[]",
                                      "$10::text[]"};
+  std::vector<std::string> values = columns;
   for (const TextField& field : TextFields()) {
     columns.emplace_back(field.name);
     arrays.push_back(absl::StrCat("$", columns.size() + 3, "::text[]"));
+    values.push_back(absl::StrCat("coalesce(", ToAbsl(field.name), ", '')"));
   }
   constexpr char sql[] = R"sql(
 WITH admission AS MATERIALIZED (
@@ -102,7 +105,7 @@ WITH admission AS MATERIALIZED (
   WHERE admitted AND EXISTS (SELECT FROM changed)
 ), written AS (
   INSERT INTO plays AS known (user_id, source, batch_id, @COLUMNS)
-  SELECT $1, $2, drawn.batch_id, changed.* FROM changed CROSS JOIN drawn
+  SELECT $1, $2, drawn.batch_id, @VALUES FROM changed CROSS JOIN drawn
   ORDER BY changed.played_at, changed.digest
   ON CONFLICT (user_id, played_at, digest) DO UPDATE SET @ASSIGNMENTS
   WHERE @DIFFERS_FROM_EXCLUDED
@@ -110,16 +113,29 @@ WITH admission AS MATERIALIZED (
 ), counted AS (
   SELECT count(*) FILTER (WHERE is_new) AS inserted, count(*) FILTER (WHERE NOT is_new) AS updated
   FROM written
-), recorded AS (
-  INSERT INTO batches (id, user_id, source, origin, inserted, updated) OVERRIDING SYSTEM VALUE
-  SELECT drawn.batch_id, $1, $2, $3, inserted, updated FROM counted CROSS JOIN drawn
-  WHERE inserted + updated > 0
+), span AS (
+  SELECT min(played_at) AS first, max(played_at) AS last FROM changed
 ), queued AS (
   INSERT INTO listing_queue (user_id, first_played_at, last_played_at)
-  SELECT $1, first, last
-  FROM (SELECT min(played_at) AS first, max(played_at) AS last FROM changed) AS span
-  CROSS JOIN counted WHERE inserted + updated > 0
-), )sql" PLAYLOG_REVISE("inserted + updated") R"sql(
+  SELECT $1, first, last FROM span CROSS JOIN counted WHERE inserted + updated > 0
+), revised AS (
+  INSERT INTO user_revisions AS known
+    (user_id, revision, previous, recorded_since, recorded_revision)
+  SELECT $1, fresh, 0, fresh, fresh
+  FROM (SELECT next_revision(0) AS fresh FROM counted WHERE inserted + updated > 0) AS stamp
+  ON CONFLICT (user_id) DO UPDATE SET
+    revision = greatest(known.revision + 1, excluded.revision),
+    previous = known.revision,
+    recorded_since = CASE WHEN known.recorded_revision = known.revision
+      THEN known.recorded_since ELSE greatest(known.revision + 1, excluded.revision) END,
+    recorded_revision = greatest(known.revision + 1, excluded.revision)
+  RETURNING revision, previous
+), recorded AS (
+  INSERT INTO batches (id, user_id, source, origin, inserted, updated, revision, first_played_at,
+                       last_played_at) OVERRIDING SYSTEM VALUE
+  SELECT drawn.batch_id, $1, $2, $3, inserted, updated, revised.revision, first, last
+  FROM counted CROSS JOIN drawn CROSS JOIN revised CROSS JOIN span
+)
 SELECT inserted, updated, admitted, CASE
   WHEN inserted + updated = 0 THEN seen.revision
   ELSE (SELECT revised.revision FROM revised WHERE revised.previous = seen.revision)
@@ -127,6 +143,7 @@ END AS settled_at
 FROM counted CROSS JOIN admission CROSS JOIN seen)sql";
   return absl::StrReplaceAll(sql, {{"@ARRAYS", Join(arrays, ", ")},
                                    {"@COLUMNS", Join(columns, ", ")},
+                                   {"@VALUES", Join(values, ", ")},
                                    {"@ASSIGNMENTS", Assignments()},
                                    {"@DIFFERS_FROM_INCOMING", Differs("incoming")},
                                    {"@DIFFERS_FROM_EXCLUDED", Differs("excluded")}});
@@ -160,6 +177,17 @@ WHERE user_id = $1 AND source = $2 AND played_at >= coalesce($3::timestamptz, '-
 
 constexpr db::Statement kRevisions{
     "revisions", "SELECT user_id, revision FROM user_revisions WHERE user_id = ANY ($1::bigint[])"};
+
+// The user's revision, if a batch whose plays lie between $3 and $4 and which had nothing to add at
+// the revision $2 has nothing to add now either: nothing has changed since, or batches alone, all of
+// them at other times. That the revision $2 was given by a batch that is still there tells a
+// database that was restored from before it.
+constexpr db::Statement kSettledAt{"settled_at", R"sql(
+SELECT revision FROM user_revisions WHERE user_id = $1 AND (revision = $2 OR
+  recorded_revision = revision AND recorded_since <= $2
+  AND EXISTS (SELECT FROM batches WHERE user_id = $1 AND revision = $2)
+  AND NOT EXISTS (SELECT FROM batches WHERE user_id = $1 AND batches.revision > $2
+    AND first_played_at <= $4::timestamptz AND last_played_at >= $3::timestamptz)))sql"};
 
 constexpr db::Statement kMarkErased{
     "mark_erased",
@@ -203,31 +231,50 @@ ORDER BY batches.id LIMIT $3::bigint)sql"};
 constexpr db::ExportedTable kExportedTables[] = {{"plays", kExportPlays, 2},
                                                  {"batches", kExportBatches}};
 
-std::vector<db::Param> UpsertParams(const Batch& batch) {
-  db::Array played_at, digest, duration_ms, loved, streamable, title, artist;
+// The values of a column of which the plays may say nothing; no array at all if none says anything,
+// which is most columns of most batches: thousands of empty elements took a third of what a batch
+// cost the database.
+template <class Says, class Value>
+db::Param ColumnIfSaid(const Batch& batch, const Says& says, const Value& value) {
+  db::Array values;
+  bool is_said = false;
   for (const KeyedPlay& keyed : batch.plays) {
-    const Play& play = *keyed.play;
+    const bool says_it = says(*keyed.play);
+    says_it ? values.Add(value(*keyed.play)) : values.AddNull();
+    is_said |= says_it;
+  }
+  return is_said ? db::Param(std::move(values)) : db::Param(nullptr);
+}
+
+std::vector<db::Param> UpsertParams(const Batch& batch) {
+  db::Array played_at, digest, duration_ms, title, artist;
+  for (const KeyedPlay& keyed : batch.plays) {
     played_at.Add(keyed.played_at);
     digest.Add(db::Bytes{keyed.digest});
-    duration_ms.Add(play.duration_ms());
-    play.has_loved() ? loved.Add(play.loved()) : loved.AddNull();
-    play.has_streamable() ? streamable.Add(play.streamable()) : streamable.AddNull();
-    title.Add(play.title());
-    artist.Add(play.artist());
+    duration_ms.Add(keyed.play->duration_ms());
+    title.Add(keyed.play->title());
+    artist.Add(keyed.play->artist());
   }
   std::vector<db::Param> params;
   params.reserve(10 + TextFields().size());
   params.emplace_back(batch.user_id);
   params.emplace_back(static_cast<int>(batch.source));
   params.emplace_back(batch.origin);
-  for (db::Array* array :
-       {&played_at, &digest, &duration_ms, &loved, &streamable, &title, &artist}) {
+  for (db::Array* array : {&played_at, &digest, &duration_ms}) {
     params.emplace_back(std::move(*array));
   }
+  params.push_back(ColumnIfSaid(
+      batch, [](const Play& play) { return play.has_loved(); },
+      [](const Play& play) { return play.loved(); }));
+  params.push_back(ColumnIfSaid(
+      batch, [](const Play& play) { return play.has_streamable(); },
+      [](const Play& play) { return play.streamable(); }));
+  params.emplace_back(std::move(title));
+  params.emplace_back(std::move(artist));
   for (const TextField& field : TextFields()) {
-    db::Array values;
-    for (const KeyedPlay& keyed : batch.plays) values.Add((keyed.play->*field.get)());
-    params.emplace_back(std::move(values));
+    params.push_back(ColumnIfSaid(
+        batch, [&](const Play& play) { return !(play.*field.get)().empty(); },
+        [&](const Play& play) { return std::string_view((play.*field.get)()); }));
   }
   return params;
 }
@@ -239,12 +286,8 @@ absl::StatusOr<UpsertCounts> PostgresSongStore::Upsert(const Batch& batch, absl:
   static const db::Statement statement{"upsert_songs", sql};
   if (batch.plays.empty()) return UpsertCounts();
   const std::string key = SettledBatches::KeyOf(batch);
-  if (const std::optional<std::int64_t> settled_at = settled_.Find(key)) {
-    PLAYLOG_ASSIGN_OR_RETURN(const auto revisions, Revisions({&batch.user_id, 1}, deadline));
-    if (revisions.at(batch.user_id) == *settled_at) {
-      return UpsertCounts{.unchanged = static_cast<int>(batch.plays.size())};
-    }
-  }
+  PLAYLOG_ASSIGN_OR_RETURN(const bool is_settled, IsSettled(key, batch, deadline));
+  if (is_settled) return UpsertCounts{.unchanged = static_cast<int>(batch.plays.size())};
   PLAYLOG_ASSIGN_OR_RETURN(const db::Rows rows, pool_.QueryParams(deadline, db::Effect::kIdempotent,
                                                                   statement, UpsertParams(batch)));
   if (!rows[0].Bool(2)) return UserErasedError();
@@ -254,6 +297,20 @@ absl::StatusOr<UpsertCounts> PostgresSongStore::Upsert(const Batch& batch, absl:
   counts.updated = rows[0].Int32(1);
   counts.unchanged = static_cast<int>(batch.plays.size()) - counts.inserted - counts.updated;
   return counts;
+}
+
+absl::StatusOr<bool> PostgresSongStore::IsSettled(const std::string& key, const Batch& batch,
+                                                  absl::Time deadline) {
+  const std::optional<std::int64_t> settled_at = settled_.Find(key);
+  if (!settled_at.has_value()) return false;
+  PLAYLOG_ASSIGN_OR_RETURN(
+      const db::Rows rows,
+      pool_.Query(deadline, db::Effect::kIdempotent, kSettledAt, batch.user_id, *settled_at,
+                  batch.plays.front().played_at, batch.plays.back().played_at));
+  if (rows.empty()) return false;
+  // So that the next time there is less to look through.
+  settled_.Remember(key, rows[0].Int64(0));
+  return true;
 }
 
 absl::StatusOr<db::Rows> PostgresSongStore::ReadRows(const Query& query, absl::Time deadline) {

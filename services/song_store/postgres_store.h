@@ -30,6 +30,8 @@ class PostgresSongStore final : public SongStore {
   std::unique_ptr<RowExport> Export(std::int64_t user_id) override;
 
  private:
+  // Whether the batch is remembered, by its key, and has nothing to add now either.
+  absl::StatusOr<bool> IsSettled(const std::string& key, const Batch& batch, absl::Time deadline);
   absl::StatusOr<db::Rows> ReadRows(const Query& query, absl::Time deadline);
 
   db::Pool& pool_;

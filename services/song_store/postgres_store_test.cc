@@ -89,6 +89,87 @@ TEST(PostgresSongStore, LooksAtABatchAgainThatAnotherProcessHasChanged) {
               IsOkAndHolds(UpsertCounts{.inserted = 2, .unchanged = 1}));
 }
 
+// A store that has stored two batches of one user, the first of which it knows again.
+class BatchesApart : public ::testing::Test {
+ protected:
+  BatchesApart() {
+    Expect(first_, {.inserted = 3});
+    Expect(second_, {.inserted = 1});
+  }
+  void Expect(const TestBatch& batch, const UpsertCounts& counts) {
+    EXPECT_THAT(fixture_.store().Upsert(batch, Soon()), IsOkAndHolds(counts));
+  }
+  // Whether the store knows the batch without a look at a single play.
+  bool Knows(const TestBatch& batch) {
+    fixture_.database().Execute("ALTER TABLE song_store.plays RENAME TO hidden_plays");
+    const bool known = fixture_.store().Upsert(batch, Soon()).ok();
+    fixture_.database().Execute("ALTER TABLE song_store.hidden_plays RENAME TO plays");
+    return known;
+  }
+  void ChangeByHand(const std::string& statement) { fixture_.database().Execute(statement); }
+
+  PostgresFixture fixture_;
+  const TestBatch first_ = BatchOf(Plays(3), 1, SOURCE_SPOTIFY);
+  const TestBatch second_ = BatchOf({PlayAt(7'000'000'000, "Later")}, 1, SOURCE_SPOTIFY);
+};
+
+TEST_F(BatchesApart, AreKnownAgainThoughEachChangedTheUser) {
+  EXPECT_TRUE(Knows(first_));
+  EXPECT_TRUE(Knows(second_));
+  EXPECT_TRUE(Knows(first_));
+  EXPECT_FALSE(Knows(BatchOf(Plays(2), 1, SOURCE_SPOTIFY)));
+  EXPECT_FALSE(Knows(BatchOf(Plays(3), 2, SOURCE_SPOTIFY)));
+}
+
+TEST_F(BatchesApart, AreLookedAtWhenAnotherChangedTheSameTime) {
+  const std::unique_ptr<SongStore> other = fixture_.OtherStore();
+  ASSERT_THAT(other->Upsert(BatchOf({PlayAt(1'500'000, "Between")}, 1, SOURCE_LASTFM), Soon()),
+              IsOkAndHolds(UpsertCounts{.inserted = 1}));
+  EXPECT_FALSE(Knows(first_));
+  EXPECT_TRUE(Knows(second_));
+  Expect(first_, {.unchanged = 3});
+  EXPECT_TRUE(Knows(first_));
+}
+
+TEST_F(BatchesApart, AreLookedAtWhenSomethingWasErased) {
+  ASSERT_THAT(fixture_.store().Erase(1, 1, Soon()), IsOkAndHolds(1));
+  EXPECT_FALSE(Knows(first_));
+  EXPECT_FALSE(Knows(second_));
+  Expect(second_, {.unchanged = 1});
+  Expect(first_, {.inserted = 1, .unchanged = 2});
+  EXPECT_TRUE(Knows(first_));
+  Expect(second_, {.unchanged = 1});
+  EXPECT_TRUE(Knows(second_));
+  // The first batch after an erasure must not make what was known before it good again.
+  ASSERT_THAT(fixture_.store().Erase(1, 2, Soon()), IsOkAndHolds(2));
+  Expect(BatchOf({PlayAt(9'000'000'000, "Latest")}, 1, SOURCE_SPOTIFY), {.inserted = 1});
+  Expect(first_, {.inserted = 2, .unchanged = 1});
+}
+
+TEST_F(BatchesApart, AreLookedAtWhenRowsWereChangedByHandOrByAnOlderProcess) {
+  ChangeByHand("UPDATE song_store.plays SET duration_ms = 0, loved = NULL, title = 'x'");
+  ChangeByHand(
+      "UPDATE song_store.user_revisions SET revision = song_store.next_revision(revision), "
+      "previous = revision");
+  EXPECT_FALSE(Knows(first_));
+  Expect(BatchOf({PlayAt(9'000'000'000, "Latest")}, 1, SOURCE_SPOTIFY), {.inserted = 1});
+  EXPECT_FALSE(Knows(first_));
+  EXPECT_FALSE(Knows(second_));
+}
+
+TEST_F(BatchesApart, AreLookedAtInADatabaseThatWasRestoredFromBefore) {
+  // As it was before the second batch, and then stored in by another process.
+  ChangeByHand("DELETE FROM song_store.plays WHERE title = 'Later'");
+  ChangeByHand("DELETE FROM song_store.batches WHERE inserted = 1");
+  ChangeByHand(
+      "UPDATE song_store.user_revisions SET revision = previous, recorded_revision = previous");
+  const std::unique_ptr<SongStore> other = fixture_.OtherStore();
+  ASSERT_THAT(other->Upsert(BatchOf({PlayAt(9'000'000'000, "Latest")}, 1, SOURCE_LASTFM), Soon()),
+              IsOkAndHolds(UpsertCounts{.inserted = 1}));
+  Expect(second_, {.inserted = 1});
+  Expect(first_, {.unchanged = 3});
+}
+
 TEST(PostgresSongStore, WritesOnlyWhatIsNewOrDiffers) {
   PostgresFixture fixture;
   std::vector<Play> plays = Plays(10);

@@ -14,10 +14,10 @@
 namespace playlog::song_store {
 
 // Remembers batches together with a revision of their user's plays at which they have nothing to
-// add. Most fetches bring what the fetch before brought, and then one look at the revision is
+// add. Most fetches bring what the fetch before brought, and then one look at the revisions is
 // enough to know that nothing is to be done. Each process remembers for itself, and what it
-// remembers is good for nothing but to be compared with the revision that holds now. Bounded;
-// thread-safe.
+// remembers is good for nothing but to be compared with what the database says of the revisions
+// since. Bounded; thread-safe.
 class SettledBatches {
  public:
   // Some 2 MiB.

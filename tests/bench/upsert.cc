@@ -16,7 +16,7 @@ namespace {
 
 constexpr char kScenario[] = "upsert";
 constexpr int kStreams = 2;
-constexpr int kPlaysOfStream = 30'000;
+constexpr int kPlaysOfStream = 90'000;
 constexpr int kPlays = kStreams * kPlaysOfStream;
 // Far from all other users.
 constexpr std::int64_t kFirstUser = 2'000'000;
