@@ -57,6 +57,13 @@ class Dispatcher {
   grpc::ServerWriteReactor<Part>* Serve(grpc::CallbackServerContext* context,
                                         const Request* request, Handler handler);
 
+  // The same for a method of gRPC's raw kind, whose parts are bytes already. `Request` is what the
+  // bytes of the request are read as.
+  template <class Request, class Handler>
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* ServeBytes(grpc::CallbackServerContext* context,
+                                                         const grpc::ByteBuffer* request,
+                                                         Handler handler);
+
   // Ends the streams that are in a pause, and from now on every one that asks for one, with
   // UNAVAILABLE, so that a server that drains does not wait for what may take hours.
   void EndPauses() { pauses_.EndAll(); }
@@ -247,6 +254,22 @@ grpc::ServerWriteReactor<Part>* Dispatcher::Serve(grpc::CallbackServerContext* c
   });
   if (!queued) reactor->End(Overloaded());
   return reactor;
+}
+
+template <class Request, class Handler>
+grpc::ServerWriteReactor<grpc::ByteBuffer>* Dispatcher::ServeBytes(
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request, Handler handler) {
+  grpc::ByteBuffer bytes(*request);
+  auto read = std::make_shared<Request>();
+  const grpc::Status status = grpc::SerializationTraits<Request>::Deserialize(&bytes, read.get());
+  // The reactor keeps the handler, and with it the request.
+  return Serve<grpc::ByteBuffer>(
+      context, read.get(),
+      [read, is_read = status.ok(), handler = std::move(handler)](
+          Call& call, const Request& given) -> decltype(handler(call, given)) {
+        if (!is_read) return absl::InvalidArgumentError("the request is malformed");
+        return handler(call, given);
+      });
 }
 
 }  // namespace playlog::rpc

@@ -36,7 +36,7 @@ using ::testing::StartsWith;
 class ErasureContractTest : public ContractTest {
  protected:
   int CountPlays(std::int64_t user_id) {
-    google::protobuf::RepeatedPtrField<songs::v1::Song> songs;
+    SongRun songs;
     EXPECT_THAT(store().Read({.user_id = user_id, .limit = 100'000}, Soon(), songs), IsOk());
     return songs.size();
   }

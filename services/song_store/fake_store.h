@@ -44,9 +44,8 @@ class FakeSongStore final : public SongStore {
     return counts;
   }
 
-  absl::StatusOr<std::int64_t> Read(
-      const Query& query, absl::Time deadline,
-      google::protobuf::RepeatedPtrField<songs::v1::Song>& songs) override {
+  absl::StatusOr<std::int64_t> Read(const Query& query, absl::Time deadline,
+                                    SongRun& songs) override {
     const absl::MutexLock lock(&mutex_);
     if (absl::Now() >= deadline) return TooLate();
     std::map<std::pair<std::int64_t, std::int64_t>, songs::v1::Song> ordered;
@@ -63,7 +62,7 @@ class FakeSongStore final : public SongStore {
     }
     int left = query.limit;
     for (auto song = ordered.rbegin(); song != ordered.rend() && left > 0; ++song, --left) {
-      *songs.Add() = std::move(song->second);
+      songs.Add({song->first.first, song->first.second}, song->second.SerializeAsString());
     }
     const auto revision = revisions_.find(query.user_id);
     return revision == revisions_.end() ? 0 : revision->second;

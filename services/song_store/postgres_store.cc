@@ -19,7 +19,6 @@ namespace playlog::song_store {
 namespace {
 
 using songs::v1::Play;
-using songs::v1::Song;
 
 std::string Join(const std::vector<std::string>& parts, const char* separator) {
   return absl::StrJoin(parts, separator);
@@ -179,8 +178,8 @@ constexpr db::Statement kRevisions{
     "revisions", "SELECT user_id, revision FROM user_revisions WHERE user_id = ANY ($1::bigint[])"};
 
 // The user's revision, if a batch whose plays lie between $3 and $4 and which had nothing to add at
-// the revision $2 has nothing to add now either: nothing has changed since, or batches alone, all of
-// them at other times. That the revision $2 was given by a batch that is still there tells a
+// the revision $2 has nothing to add now either: nothing has changed since, or batches alone, all
+// of them at other times. That the revision $2 was given by a batch that is still there tells a
 // database that was restored from before it.
 constexpr db::Statement kSettledAt{"settled_at", R"sql(
 SELECT revision FROM user_revisions WHERE user_id = $1 AND (revision = $2 OR
@@ -327,8 +326,8 @@ absl::StatusOr<db::Rows> PostgresSongStore::ReadRows(const Query& query, absl::T
   return pool_.QueryParams(deadline, db::Effect::kIdempotent, statement, params);
 }
 
-absl::StatusOr<std::int64_t> PostgresSongStore::Read(
-    const Query& query, absl::Time deadline, google::protobuf::RepeatedPtrField<Song>& songs) {
+absl::StatusOr<std::int64_t> PostgresSongStore::Read(const Query& query, absl::Time deadline,
+                                                     SongRun& songs) {
   std::int64_t revision = 0;
   PLAYLOG_ASSIGN_OR_RETURN(db::Rows rows, ReadRows(query, deadline));
   if (rows.empty()) {
@@ -339,8 +338,11 @@ absl::StatusOr<std::int64_t> PostgresSongStore::Read(
     PLAYLOG_ASSIGN_OR_RETURN(rows, ReadRows(query, deadline));
   }
   if (!rows.empty()) revision = rows[0].Int64(kColumnsOfSong);
-  songs.Reserve(songs.size() + static_cast<int>(rows.size()));
-  for (const db::Row row : rows) ReadSong(row, *songs.Add());
+  std::string song;
+  for (const db::Row row : rows) {
+    const Position position = ReadEncodedSong(row, song);
+    songs.Add(position, song);
+  }
   return revision;
 }
 

@@ -19,9 +19,8 @@ class PostgresSongStore final : public SongStore {
   explicit PostgresSongStore(db::Pool& pool) : pool_(pool) {}
 
   absl::StatusOr<UpsertCounts> Upsert(const Batch& batch, absl::Time deadline) override;
-  absl::StatusOr<std::int64_t> Read(
-      const Query& query, absl::Time deadline,
-      google::protobuf::RepeatedPtrField<songs::v1::Song>& songs) override;
+  absl::StatusOr<std::int64_t> Read(const Query& query, absl::Time deadline,
+                                    SongRun& songs) override;
   absl::StatusOr<std::int64_t> Count(const CountQuery& query, absl::Time deadline) override;
   absl::StatusOr<std::map<std::int64_t, std::int64_t>> Revisions(
       std::span<const std::int64_t> user_ids, absl::Time deadline) override;

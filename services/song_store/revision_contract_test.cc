@@ -40,10 +40,11 @@ class RevisionContractTest : public ContractTest {
 
   // Some text that grows with each change: all albums of the user's plays.
   std::string ReadAlbums(std::int64_t user_id) {
-    google::protobuf::RepeatedPtrField<songs::v1::Song> songs;
+    SongRun songs;
     EXPECT_TRUE(store().Read({.user_id = user_id, .limit = 100}, Soon(), songs).ok());
     std::string albums;
-    for (const songs::v1::Song& song : songs) albums += song.title() + "=" + song.album() + ";";
+    for (const songs::v1::Song& song : MessagesOf(songs))
+      albums += song.title() + "=" + song.album() + ";";
     return albums;
   }
 
@@ -83,7 +84,7 @@ TEST_P(RevisionContractTest, EveryChangeGivesANewOne) {
 
 TEST_P(RevisionContractTest, ReadingTellsIt) {
   const auto read = [this](const Query& query) {
-    google::protobuf::RepeatedPtrField<songs::v1::Song> songs;
+    SongRun songs;
     return store().Read(query, Soon(), songs);
   };
   EXPECT_THAT(read({.user_id = 1, .limit = 10}), IsOkAndHolds(0));
@@ -230,9 +231,10 @@ TEST_P(RevisionContractTest, ABatchThatMeetsItsOppositeIsNotTakenForStored) {
     other.join();
     const absl::StatusOr<UpsertCounts> last = Upsert(tell(false));
     ASSERT_TRUE(last.ok()) << last.status();
-    google::protobuf::RepeatedPtrField<songs::v1::Song> songs;
+    SongRun songs;
     ASSERT_TRUE(store().Read({.user_id = 1, .limit = 100}, Soon(), songs).ok());
-    for (const songs::v1::Song& song : songs) ASSERT_FALSE(song.loved()) << "round " << round;
+    for (const songs::v1::Song& song : MessagesOf(songs))
+      ASSERT_FALSE(song.loved()) << "round " << round;
   }
 }
 

@@ -63,9 +63,9 @@ grpc::ServerUnaryReactor* SongStoreService::CountSongs(grpc::CallbackServerConte
       [this](rpc::Call& call, const CountSongsRequest& r) { return CountSongs(call, r); });
 }
 
-grpc::ServerWriteReactor<SongStoreService::Part>* SongStoreService::GetStoredSongs(
-    grpc::CallbackServerContext* context, const GetStoredSongsRequest* request) {
-  return dispatcher_.Serve<Part>(
+grpc::ServerWriteReactor<grpc::ByteBuffer>* SongStoreService::GetStoredSongs(
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
+  return dispatcher_.ServeBytes<GetStoredSongsRequest>(
       context, request,
       [this](rpc::Call& call, const GetStoredSongsRequest& r) { return GetStoredSongs(call, r); });
 }
@@ -118,8 +118,8 @@ absl::StatusOr<CountSongsResponse> SongStoreService::CountSongs(rpc::Call& call,
   return response;
 }
 
-absl::StatusOr<std::unique_ptr<rpc::Stream<SongStoreService::Part>>>
-SongStoreService::GetStoredSongs(rpc::Call& call, const GetStoredSongsRequest& request) {
+absl::StatusOr<std::unique_ptr<rpc::Stream<grpc::ByteBuffer>>> SongStoreService::GetStoredSongs(
+    rpc::Call& call, const GetStoredSongsRequest& request) {
   if (request.has_source() && !IsSource(request.source())) {
     return InvalidField("source", "spotify or lastfm");
   }

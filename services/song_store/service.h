@@ -1,6 +1,8 @@
 #ifndef PLAYLOG_SERVICES_SONG_STORE_SERVICE_H_
 #define PLAYLOG_SERVICES_SONG_STORE_SERVICE_H_
 
+#include <grpcpp/support/byte_buffer.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -15,11 +17,11 @@
 namespace playlog::song_store {
 
 // The RPCs of song_store_service.proto. The functions below the entry points are what tests call.
-// Thread-safe.
-class SongStoreService final : public songs::v1::SongStoreService::CallbackService {
+// GetStoredSongs is raw: its parts are bytes already, as they come from the store. Thread-safe.
+class SongStoreService final
+    : public songs::v1::SongStoreService::WithRawCallbackMethod_GetStoredSongs<
+          songs::v1::SongStoreService::CallbackService> {
  public:
-  using Part = songs::v1::GetStoredSongsResponse;
-
   SongStoreService(SongStore& store, const CursorCodec& cursors, rpc::Dispatcher& dispatcher)
       : store_(store), cursors_(cursors), dispatcher_(dispatcher) {}
 
@@ -29,9 +31,8 @@ class SongStoreService final : public songs::v1::SongStoreService::CallbackServi
   grpc::ServerUnaryReactor* CountSongs(grpc::CallbackServerContext* context,
                                        const songs::v1::CountSongsRequest* request,
                                        songs::v1::CountSongsResponse* response) override;
-  grpc::ServerWriteReactor<Part>* GetStoredSongs(
-      grpc::CallbackServerContext* context,
-      const songs::v1::GetStoredSongsRequest* request) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* GetStoredSongs(
+      grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) override;
   grpc::ServerWriteReactor<songs::v1::ExportSongsResponse>* ExportSongs(
       grpc::CallbackServerContext* context, const songs::v1::ExportSongsRequest* request) override;
   grpc::ServerUnaryReactor* EraseSongs(grpc::CallbackServerContext* context,
@@ -42,7 +43,7 @@ class SongStoreService final : public songs::v1::SongStoreService::CallbackServi
       rpc::Call& call, const songs::v1::UpsertSongsRequest& request);
   absl::StatusOr<songs::v1::CountSongsResponse> CountSongs(
       rpc::Call& call, const songs::v1::CountSongsRequest& request);
-  absl::StatusOr<std::unique_ptr<rpc::Stream<Part>>> GetStoredSongs(
+  absl::StatusOr<std::unique_ptr<rpc::Stream<grpc::ByteBuffer>>> GetStoredSongs(
       rpc::Call& call, const songs::v1::GetStoredSongsRequest& request);
   absl::StatusOr<std::unique_ptr<rpc::Stream<songs::v1::ExportSongsResponse>>> ExportSongs(
       rpc::Call& call, const songs::v1::ExportSongsRequest& request);

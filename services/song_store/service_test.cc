@@ -60,10 +60,13 @@ class SongStoreServiceTest : public ::testing::Test {
     EXPECT_THAT(stream, IsOk());
     std::vector<GetStoredSongsResponse> parts;
     while (stream.ok()) {
-      GetStoredSongsResponse part;
-      const absl::StatusOr<bool> more = (*stream)->Next(part);
+      grpc::ByteBuffer bytes;
+      const absl::StatusOr<bool> more = (*stream)->Next(bytes);
       EXPECT_THAT(more, IsOk());
       if (!more.ok() || !*more) break;
+      GetStoredSongsResponse part;
+      EXPECT_TRUE(
+          grpc::SerializationTraits<GetStoredSongsResponse>::Deserialize(&bytes, &part).ok());
       parts.push_back(std::move(part));
     }
     return parts;

@@ -1,49 +1,84 @@
 #include "services/song_store/song_row.h"
 
+#include <cstdint>
+#include <initializer_list>
 #include <string>
+#include <string_view>
+
+#include "absl/time/time.h"
+#include "services/song_store/wire_writer.h"
 
 namespace playlog::song_store {
 namespace {
 
 using songs::v1::Song;
 
-void Assign(const db::Row& row, std::size_t column, std::string* text) {
-  const std::string_view value = row.Text(column);
-  text->assign(value.data(), value.size());
+// The field that a column of text fills; one that is empty is left out, which makes a field that
+// can be unset unset.
+struct TextColumn {
+  std::size_t column;
+  int field;
+};
+
+void AppendTexts(const db::Row& row, std::initializer_list<TextColumn> columns, std::string& song) {
+  for (const auto& [column, field] : columns) {
+    const std::string_view text = row.Text(column);
+    if (!text.empty()) AppendText(field, text, song);
+  }
 }
 
-// A text that is not known is unset in the fields that can be unset.
-void AssignIfKnown(const db::Row& row, std::size_t column, Song& song,
-                   std::string* (Song::*field)()) {
-  if (!row.Text(column).empty()) Assign(row, column, (song.*field)());
+void AppendNumber(int field, std::int64_t value, std::string& song) {
+  if (value != 0) AppendVarint(field, static_cast<std::uint64_t>(value), song);
+}
+
+void AppendTime(int field, std::int64_t micros, std::string& song) {
+  using google::protobuf::Timestamp;
+  const std::int64_t micros_of_second = ((micros % 1'000'000) + 1'000'000) % 1'000'000;
+  std::string time;
+  AppendNumber(Timestamp::kSecondsFieldNumber, (micros - micros_of_second) / 1'000'000, time);
+  AppendNumber(Timestamp::kNanosFieldNumber, micros_of_second * 1'000, time);
+  AppendText(field, time, song);
 }
 
 }  // namespace
 
+Position ReadEncodedSong(const db::Row& row, std::string& song) {
+  const Position position{absl::ToUnixMicros(row.Time(4)), row.Int64(0)};
+  song.clear();
+  AppendNumber(Song::kIdFieldNumber, position.id, song);
+  AppendTexts(
+      row,
+      {{1, Song::kTitleFieldNumber}, {2, Song::kArtistFieldNumber}, {3, Song::kAlbumFieldNumber}},
+      song);
+  AppendTime(Song::kPlayedAtFieldNumber, position.played_at_us, song);
+  AppendTexts(row,
+              {{5, Song::kAlbumThumbnailFieldNumber},
+               {6, Song::kTrackUrlFieldNumber},
+               {7, Song::kArtistsUrlFieldNumber}},
+              song);
+  AppendNumber(Song::kDurationMsFieldNumber, row.Int32(8), song);
+  AppendNumber(Song::kSourceFieldNumber, row.Int32(9), song);
+  AppendTexts(row,
+              {{10, Song::kArtistLastfmUrlFieldNumber},
+               {11, Song::kTrackMbidFieldNumber},
+               {12, Song::kArtistMbidFieldNumber},
+               {13, Song::kAlbumMbidFieldNumber}},
+              song);
+  AppendNumber(Song::kLovedFieldNumber, row.Bool(14) ? 1 : 0, song);
+  AppendNumber(Song::kStreamableFieldNumber, row.Bool(15) ? 1 : 0, song);
+  AppendTexts(row,
+              {{16, Song::kAlbumThumbnailSmallFieldNumber},
+               {17, Song::kAlbumThumbnailMediumFieldNumber},
+               {18, Song::kAlbumThumbnailLargeFieldNumber},
+               {19, Song::kAlbumThumbnailExtralargeFieldNumber}},
+              song);
+  return position;
+}
+
 void ReadSong(const db::Row& row, Song& song) {
-  song.set_id(row.Int64(0));
-  Assign(row, 1, song.mutable_title());
-  Assign(row, 2, song.mutable_artist());
-  Assign(row, 3, song.mutable_album());
-  const std::int64_t micros = absl::ToUnixMicros(row.Time(4));
-  const std::int64_t micros_of_second = ((micros % 1'000'000) + 1'000'000) % 1'000'000;
-  song.mutable_played_at()->set_seconds((micros - micros_of_second) / 1'000'000);
-  song.mutable_played_at()->set_nanos(static_cast<std::int32_t>(micros_of_second * 1'000));
-  Assign(row, 5, song.mutable_album_thumbnail());
-  Assign(row, 6, song.mutable_track_url());
-  Assign(row, 7, song.mutable_artists_url());
-  song.set_duration_ms(row.Int32(8));
-  song.set_source(static_cast<songs::v1::Source>(row.Int32(9)));
-  AssignIfKnown(row, 10, song, &Song::mutable_artist_lastfm_url);
-  AssignIfKnown(row, 11, song, &Song::mutable_track_mbid);
-  AssignIfKnown(row, 12, song, &Song::mutable_artist_mbid);
-  AssignIfKnown(row, 13, song, &Song::mutable_album_mbid);
-  song.set_loved(row.Bool(14));
-  song.set_streamable(row.Bool(15));
-  AssignIfKnown(row, 16, song, &Song::mutable_album_thumbnail_small);
-  AssignIfKnown(row, 17, song, &Song::mutable_album_thumbnail_medium);
-  AssignIfKnown(row, 18, song, &Song::mutable_album_thumbnail_large);
-  AssignIfKnown(row, 19, song, &Song::mutable_album_thumbnail_extralarge);
+  std::string encoded;
+  ReadEncodedSong(row, encoded);
+  song.ParseFromString(encoded);
 }
 
 }  // namespace playlog::song_store

@@ -2,9 +2,11 @@
 #define PLAYLOG_SERVICES_SONG_STORE_SONG_ROW_H_
 
 #include <cstddef>
+#include <string>
 
 #include "common/db/rows.h"
 #include "playlog/songs/v1/song.pb.h"
+#include "services/song_store/cursor.h"
 
 namespace playlog::song_store {
 
@@ -17,7 +19,11 @@ namespace playlog::song_store {
 
 inline constexpr std::size_t kColumnsOfSong = 20;
 
-// Makes the song of a row that begins with those columns.
+// Writes the song of a row that begins with those columns into `song`, in Protobuf's encoding, and
+// returns its place.
+Position ReadEncodedSong(const db::Row& row, std::string& song);
+
+// Makes a message of it.
 void ReadSong(const db::Row& row, songs::v1::Song& song);
 
 }  // namespace playlog::song_store

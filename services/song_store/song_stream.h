@@ -1,23 +1,26 @@
 #ifndef PLAYLOG_SERVICES_SONG_STORE_SONG_STREAM_H_
 #define PLAYLOG_SERVICES_SONG_STORE_SONG_STREAM_H_
 
-#include <cstddef>
+#include <grpcpp/support/byte_buffer.h>
+
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/rpc/call.h"
-#include "playlog/songs/v1/song_store_service.pb.h"
 #include "services/song_store/cursor.h"
+#include "services/song_store/song_run.h"
 #include "services/song_store/store.h"
 
 namespace playlog::song_store {
 
-// A user's songs in parts of about 64 KiB. The first part is small, so that it leaves early.
+// A user's songs in parts of about 64 KiB, each the bytes of a GetStoredSongsResponse. The first
+// part is small, so that it leaves early.
 // Between parts it holds at most one run of rows and no connection, whatever the length of the
 // history.
-class SongStream final : public rpc::Stream<songs::v1::GetStoredSongsResponse> {
+class SongStream final : public rpc::Stream<grpc::ByteBuffer> {
  public:
   struct Options {
     std::int64_t user_id = 0;
@@ -32,14 +35,14 @@ class SongStream final : public rpc::Stream<songs::v1::GetStoredSongsResponse> {
   SongStream(SongStore& store, const CursorCodec& cursors, const Options& options)
       : store_(store), cursors_(cursors), options_(options), after_(options.after) {}
 
-  absl::StatusOr<bool> Next(songs::v1::GetStoredSongsResponse& part) override;
+  absl::StatusOr<bool> Next(grpc::ByteBuffer& part) override;
   bool WasLast() const override { return done_; }
   std::optional<std::int64_t> Revision() const override { return revision_; }
 
  private:
   // Reads the next run of songs behind those that are there.
   absl::Status ReadMore();
-  void FillPart(songs::v1::GetStoredSongsResponse& part);
+  void FillPart(std::string& part);
   // The songs of the page that no part holds yet; one more than the page tells whether there is
   // more.
   int PageLeft() const { return *options_.page_size - sent_; }
@@ -47,7 +50,7 @@ class SongStream final : public rpc::Stream<songs::v1::GetStoredSongsResponse> {
   SongStore& store_;
   const CursorCodec& cursors_;
   const Options options_;
-  google::protobuf::RepeatedPtrField<songs::v1::Song> run_;
+  SongRun run_;
   std::optional<std::int64_t> revision_;  // Of the first run.
   int run_next_ = 0;                      // The first song of the run that no part holds yet.
   std::optional<Position> after_;         // Behind the run.

@@ -1,8 +1,6 @@
 #ifndef PLAYLOG_SERVICES_SONG_STORE_STORE_H_
 #define PLAYLOG_SERVICES_SONG_STORE_STORE_H_
 
-#include <google/protobuf/repeated_field.h>
-
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -17,6 +15,7 @@
 #include "playlog/songs/v1/song.pb.h"
 #include "services/song_store/cursor.h"
 #include "services/song_store/plays.h"
+#include "services/song_store/song_run.h"
 
 namespace playlog::song_store {
 
@@ -67,9 +66,8 @@ class SongStore {
   // Appends up to `limit` songs in reading order. Songs that were stored meanwhile after the
   // query's position are among them; none comes twice over successive queries. Returns a revision
   // of the user's plays (see Revisions) than which what was read is not older.
-  virtual absl::StatusOr<std::int64_t> Read(
-      const Query& query, absl::Time deadline,
-      google::protobuf::RepeatedPtrField<songs::v1::Song>& songs) = 0;
+  virtual absl::StatusOr<std::int64_t> Read(const Query& query, absl::Time deadline,
+                                            SongRun& songs) = 0;
 
   // Counts plays by the source that told of them first.
   virtual absl::StatusOr<std::int64_t> Count(const CountQuery& query, absl::Time deadline) = 0;

@@ -30,6 +30,10 @@ using songs::v1::SOURCE_LASTFM;
 using songs::v1::SOURCE_SPOTIFY;
 using songs::v1::SOURCE_UNSPECIFIED;
 
+Position PositionOf(const Song& song) {
+  return {google::protobuf::util::TimeUtil::TimestampToMicroseconds(song.played_at()), song.id()};
+}
+
 class StoreContractTest : public ContractTest {
  protected:
   std::vector<Song> ReadAll(std::int64_t user_id = 1,
@@ -38,15 +42,15 @@ class StoreContractTest : public ContractTest {
   }
 
   std::vector<Song> Read(const Query& query) {
-    google::protobuf::RepeatedPtrField<Song> songs;
+    SongRun songs;
     EXPECT_TRUE(store().Read(query, Soon(), songs).ok());
-    return {songs.begin(), songs.end()};
+    std::vector<Song> messages = MessagesOf(songs);
+    for (int i = 0; i < songs.size(); ++i) {
+      EXPECT_EQ(songs.position(i), PositionOf(messages[static_cast<std::size_t>(i)]));
+    }
+    return messages;
   }
 };
-
-Position PositionOf(const Song& song) {
-  return {google::protobuf::util::TimeUtil::TimestampToMicroseconds(song.played_at()), song.id()};
-}
 
 TEST_P(StoreContractTest, StoresAPlayOnce) {
   const Play play = PlayAt(1'000, "Title");
@@ -292,12 +296,12 @@ TEST_P(StoreContractTest, AgreesWithThePlainRulesOnRandomBatches) {
     const auto expected = model.Upsert(BatchOf(plays, 1, SOURCE_LASTFM), Soon());
     ASSERT_THAT(Upsert(plays, 1, SOURCE_LASTFM), IsOkAndHolds(*expected)) << round;
   }
-  google::protobuf::RepeatedPtrField<Song> expected;
+  SongRun expected;
   ASSERT_TRUE(model.Read({.user_id = 1, .limit = 1'000}, Soon(), expected).ok());
   const auto key = [](const Song& song) {
     return std::pair(PositionOf(song).played_at_us, song.title());
   };
-  std::vector<Song> wanted(expected.begin(), expected.end());
+  std::vector<Song> wanted = MessagesOf(expected);
   std::vector<Song> got = ReadAll();
   ASSERT_EQ(got.size(), wanted.size());
   const auto by_key = [&key](const Song& a, const Song& b) { return key(a) < key(b); };
@@ -313,7 +317,7 @@ TEST_P(StoreContractTest, AgreesWithThePlainRulesOnRandomBatches) {
 TEST_P(StoreContractTest, RefusesAPassedDeadline) {
   constexpr auto code = errors::v1::ERROR_CODE_DEADLINE_EXCEEDED;
   const absl::Time past = absl::Now() - absl::Seconds(1);
-  google::protobuf::RepeatedPtrField<Song> songs;
+  SongRun songs;
   EXPECT_THAT(store().Upsert(BatchOf({PlayAt(1, "T")}, 1, SOURCE_SPOTIFY), past), ErrorIs(code));
   EXPECT_THAT(store().Read({.user_id = 1, .limit = 1}, past, songs), ErrorIs(code));
   EXPECT_THAT(store().Erase(1, 1, past), ErrorIs(code));

@@ -43,6 +43,16 @@ TestBatch BatchOf(const std::vector<songs::v1::Play>& plays, std::int64_t user_i
   return {std::move(request), *std::move(batch)};
 }
 
+std::vector<songs::v1::Song> MessagesOf(const SongRun& songs) {
+  songs::v1::GetStoredSongsResponse answer;
+  for (int i = 0; i < songs.size(); ++i) {
+    if (!answer.MergeFromString(std::string(songs.Record(i)))) {
+      Require(absl::InternalError("a song that was read is malformed"));
+    }
+  }
+  return {answer.results().begin(), answer.results().end()};
+}
+
 void FillListing(db::Pool& pool) {
   ListingFiller filler(pool);
   while (true) {

@@ -30,6 +30,9 @@ struct TestBatch {
 TestBatch BatchOf(const std::vector<songs::v1::Play>& plays, std::int64_t user_id,
                   songs::v1::Source source);
 
+// Makes messages of songs that were read.
+std::vector<songs::v1::Song> MessagesOf(const SongRun& songs);
+
 // Lists what is in the queue; ends the test program if that fails.
 void FillListing(db::Pool& pool);
 
