@@ -39,7 +39,7 @@ absl::StatusOr<std::unique_ptr<Neighbours>> Neighbours::Create(
   for (const auto& [name, address] : addresses) {
     Neighbour neighbour;
     neighbour.channel = connect(name, address);
-    neighbour.stub = std::make_unique<grpc::GenericStub>(neighbour.channel);
+    neighbour.stub = std::make_unique<NeighbourStub>(neighbour.channel);
     result->neighbours_.emplace(name, std::move(neighbour));
     const absl::MutexLock lock(&result->mutex_);
     result->health_[name] = Health();
@@ -80,9 +80,9 @@ Neighbours::~Neighbours() {
   if (watcher_.joinable()) watcher_.join();
 }
 
-absl::StatusOr<std::vector<grpc::GenericStub*>> Neighbours::StubsOf(
+absl::StatusOr<std::vector<NeighbourStub*>> Neighbours::StubsOf(
     const Route& route, const google::protobuf::Message& request) const {
-  using Stubs = std::vector<grpc::GenericStub*>;
+  using Stubs = std::vector<NeighbourStub*>;
   if (!route.by_source) return Stubs{stubs_.at(route.method->service())};
   PLAYLOG_ASSIGN_OR_RETURN(const NamedSource named, SourceOf(route, request));
   Stubs stubs;

@@ -4,7 +4,6 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 #include <grpcpp/channel.h>
-#include <grpcpp/generic/generic_stub.h>
 
 #include <functional>
 #include <map>
@@ -18,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/wake_signal.h"
+#include "services/gateway/neighbour_stub.h"
 #include "services/gateway/router.h"
 
 namespace playlog::gateway {
@@ -43,7 +43,7 @@ class Neighbours {
   // The stubs that a call of the route's RPC goes through: one; or, where the request may be about
   // any source and names none, those of all sources in the order of the enum. An error that names
   // the field for a source without a neighbour; NOT_FOUND for a job that none of them can have.
-  absl::StatusOr<std::vector<grpc::GenericStub*>> StubsOf(
+  absl::StatusOr<std::vector<NeighbourStub*>> StubsOf(
       const Route& route, const google::protobuf::Message& request) const;
 
   // The names of the neighbours to which the connection is broken now, or that did not answer the
@@ -60,7 +60,7 @@ class Neighbours {
  private:
   struct Neighbour {
     std::shared_ptr<grpc::Channel> channel;
-    std::unique_ptr<grpc::GenericStub> stub;
+    std::unique_ptr<NeighbourStub> stub;
     // The gRPC services that it serves as the service of a source.
     std::set<std::string> services;
   };
@@ -75,9 +75,9 @@ class Neighbours {
   static Health Check(const Neighbour& neighbour);
 
   std::map<std::string, Neighbour> neighbours_;
-  std::map<const google::protobuf::ServiceDescriptor*, grpc::GenericStub*> stubs_;
+  std::map<const google::protobuf::ServiceDescriptor*, NeighbourStub*> stubs_;
   // Of the sources that have a neighbour: their names and its stub, in the order of the enum.
-  std::vector<std::pair<std::string, grpc::GenericStub*>> sources_;
+  std::vector<std::pair<std::string, NeighbourStub*>> sources_;
   mutable absl::Mutex mutex_;
   std::map<std::string, Health> health_ ABSL_GUARDED_BY(mutex_);
   WakeSignal stop_;

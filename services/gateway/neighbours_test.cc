@@ -49,8 +49,8 @@ class NeighboursTest : public ::testing::Test {
         });
   }
 
-  absl::StatusOr<std::vector<grpc::GenericStub*>> StubsOf(const Neighbours& neighbours,
-                                                          const std::string& request) {
+  absl::StatusOr<std::vector<NeighbourStub*>> StubsOf(const Neighbours& neighbours,
+                                                      const std::string& request) {
     return neighbours.StubsOf(*router_->Find("GET", "/sources").route, *protos_.Make("Q", request));
   }
 

@@ -24,8 +24,8 @@ constexpr absl::Duration kTimeout = absl::Milliseconds(500);
 }  // namespace
 
 struct RevisionClient::Batch {
-  explicit Batch(grpc::GenericStub& given_stub) : stub(given_stub) {}
-  grpc::GenericStub& stub;
+  explicit Batch(NeighbourStub& given_stub) : stub(given_stub) {}
+  NeighbourStub& stub;
   std::vector<Done> done;
   grpc::ClientContext context;
   revisions::v1::GetRevisionsRequest request;
@@ -39,7 +39,7 @@ RevisionClient::~RevisionClient() {
   mutex_.Await(absl::Condition(&idle));
 }
 
-void RevisionClient::Ask(grpc::GenericStub& stub, const std::string& token, Done done) {
+void RevisionClient::Ask(NeighbourStub& stub, const std::string& token, Done done) {
   std::unique_ptr<Batch> batch;
   {
     const absl::MutexLock lock(&mutex_);
@@ -49,7 +49,7 @@ void RevisionClient::Ask(grpc::GenericStub& stub, const std::string& token, Done
   if (batch != nullptr) Call(std::move(batch));
 }
 
-std::unique_ptr<RevisionClient::Batch> RevisionClient::NextBatch(grpc::GenericStub& stub) {
+std::unique_ptr<RevisionClient::Batch> RevisionClient::NextBatch(NeighbourStub& stub) {
   Line& line = lines_[&stub];
   if (line.waiting.empty() || line.calls >= kCallsMax) return nullptr;
   ++line.calls;
@@ -68,8 +68,7 @@ void RevisionClient::Call(std::unique_ptr<Batch> batch) {
   const grpc::Slice bytes(call.request.SerializeAsString());
   call.request_bytes = grpc::ByteBuffer(&bytes, 1);
   call.context.set_deadline(rpc::ToGrpcDeadline(absl::Now() + kTimeout));
-  call.stub.UnaryCall(&call.context, kMethod, grpc::StubOptions(), &call.request_bytes,
-                      &call.response_bytes,
+  call.stub.CallUnary(&call.context, kMethod, &call.request_bytes, &call.response_bytes,
                       [this, owned = batch.release()](const grpc::Status& status) {
                         OnAnswer(std::unique_ptr<Batch>(owned), status.ok());
                       });

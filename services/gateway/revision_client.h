@@ -1,8 +1,6 @@
 #ifndef PLAYLOG_SERVICES_GATEWAY_REVISION_CLIENT_H_
 #define PLAYLOG_SERVICES_GATEWAY_REVISION_CLIENT_H_
 
-#include <grpcpp/generic/generic_stub.h>
-
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -14,6 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "services/gateway/neighbour_stub.h"
 
 namespace playlog::gateway {
 
@@ -34,7 +33,7 @@ class RevisionClient {
 
   // Asks for the revision of the data that the stub's neighbour has of the token's user. `done` is
   // called once, on a thread of gRPC; it must not block. The stub outlives the client.
-  void Ask(grpc::GenericStub& stub, const std::string& token, Done done);
+  void Ask(NeighbourStub& stub, const std::string& token, Done done);
 
  private:
   struct Question {
@@ -49,12 +48,12 @@ class RevisionClient {
   struct Batch;
 
   // Takes the next questions, if a call may begin.
-  std::unique_ptr<Batch> NextBatch(grpc::GenericStub& stub) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::unique_ptr<Batch> NextBatch(NeighbourStub& stub) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Call(std::unique_ptr<Batch> batch);
   void OnAnswer(std::unique_ptr<Batch> batch, bool ok);
 
   absl::Mutex mutex_;
-  std::map<grpc::GenericStub*, Line> lines_ ABSL_GUARDED_BY(mutex_);
+  std::map<NeighbourStub*, Line> lines_ ABSL_GUARDED_BY(mutex_);
   int calls_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

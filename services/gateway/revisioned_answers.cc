@@ -88,7 +88,7 @@ class TaggedExchange final : public HttpExchange {
 
 }  // namespace
 
-void RevisionedAnswers::Answer(grpc::GenericStub& stub,
+void RevisionedAnswers::Answer(NeighbourStub& stub,
                                std::shared_ptr<const RevisionedRequest> request,
                                std::shared_ptr<HttpExchange> exchange) {
   const std::string key = KeyOf(*request);
@@ -104,7 +104,7 @@ void RevisionedAnswers::Answer(grpc::GenericStub& stub,
                  });
 }
 
-void RevisionedAnswers::AnswerAnew(const std::string& key, grpc::GenericStub& stub,
+void RevisionedAnswers::AnswerAnew(const std::string& key, NeighbourStub& stub,
                                    const RevisionedRequest& request,
                                    std::shared_ptr<HttpExchange> exchange) {
   auto tagged = std::make_shared<TaggedExchange>(
@@ -117,8 +117,8 @@ void RevisionedAnswers::AnswerAnew(const std::string& key, grpc::GenericStub& st
   AnswerByRpc({&stub}, call, std::move(tagged));
 }
 
-void RevisionedAnswers::AnswerAt(std::int64_t revision, const std::string& key,
-                                 grpc::GenericStub& stub, const RevisionedRequest& request,
+void RevisionedAnswers::AnswerAt(std::int64_t revision, const std::string& key, NeighbourStub& stub,
+                                 const RevisionedRequest& request,
                                  std::shared_ptr<HttpExchange> exchange) {
   const std::string tag = MakeEntityTag(key, revision);
   const int status = request.call.route.status;

@@ -2,7 +2,6 @@
 #define PLAYLOG_SERVICES_GATEWAY_REVISIONED_ANSWERS_H_
 
 #include <google/protobuf/message.h>
-#include <grpcpp/generic/generic_stub.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +10,7 @@
 
 #include "services/gateway/answer_cache.h"
 #include "services/gateway/http_exchange.h"
+#include "services/gateway/neighbour_stub.h"
 #include "services/gateway/revision_client.h"
 #include "services/gateway/rpc_exchange.h"
 
@@ -38,13 +38,13 @@ class RevisionedAnswers {
   explicit RevisionedAnswers(std::size_t cache_bytes_max) : cache_(cache_bytes_max) {}
 
   // Does not block. The stub outlives this object.
-  void Answer(grpc::GenericStub& stub, std::shared_ptr<const RevisionedRequest> request,
+  void Answer(NeighbourStub& stub, std::shared_ptr<const RevisionedRequest> request,
               std::shared_ptr<HttpExchange> exchange);
 
  private:
-  void AnswerAt(std::int64_t revision, const std::string& key, grpc::GenericStub& stub,
+  void AnswerAt(std::int64_t revision, const std::string& key, NeighbourStub& stub,
                 const RevisionedRequest& request, std::shared_ptr<HttpExchange> exchange);
-  void AnswerAnew(const std::string& key, grpc::GenericStub& stub, const RevisionedRequest& request,
+  void AnswerAnew(const std::string& key, NeighbourStub& stub, const RevisionedRequest& request,
                   std::shared_ptr<HttpExchange> exchange);
 
   AnswerCache cache_;

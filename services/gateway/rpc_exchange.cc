@@ -25,7 +25,7 @@ class UnaryExchange final : public RpcExchangeBase,
                             public std::enable_shared_from_this<UnaryExchange> {
  public:
   UnaryExchange(const RpcRequest& request, std::shared_ptr<HttpExchange> http,
-                std::vector<grpc::GenericStub*> stubs)
+                std::vector<NeighbourStub*> stubs)
       : RpcExchangeBase(request, std::move(http)),
         stubs_(std::move(stubs)),
         calls_(stubs_.size()),
@@ -57,8 +57,8 @@ class UnaryExchange final : public RpcExchangeBase,
 
   void Ask(std::size_t neighbour) {
     Call& call = NewCall(neighbour);
-    stubs_[neighbour]->UnaryCall(
-        &call.context, route_.grpc_method, grpc::StubOptions(), &request_, &call.response,
+    stubs_[neighbour]->CallUnary(
+        &call.context, route_.grpc_method, &request_, &call.response,
         [self = shared_from_this(), neighbour](const grpc::Status& status) {
           self->OnAnswer(neighbour, rpc::FromGrpc(status));
         });
@@ -108,7 +108,7 @@ class UnaryExchange final : public RpcExchangeBase,
     SendWhole(calls_.front().back()->context, std::move(body), *std::move(cookies));
   }
 
-  const std::vector<grpc::GenericStub*> stubs_;
+  const std::vector<NeighbourStub*> stubs_;
   absl::Mutex mutex_;
   // By neighbour: the calls that were repeated, since gRPC may still be busy with them, and the one
   // that counts.
@@ -120,7 +120,7 @@ class UnaryExchange final : public RpcExchangeBase,
 
 }  // namespace
 
-void AnswerByRpc(const std::vector<grpc::GenericStub*>& stubs, const RpcRequest& request,
+void AnswerByRpc(const std::vector<NeighbourStub*>& stubs, const RpcRequest& request,
                  std::shared_ptr<HttpExchange> exchange) {
   if (request.route.streams) {
     AnswerByStream(*stubs.front(), request, std::move(exchange));

@@ -2,7 +2,6 @@
 #define PLAYLOG_SERVICES_GATEWAY_RPC_EXCHANGE_H_
 
 #include <google/protobuf/message.h>
-#include <grpcpp/generic/generic_stub.h>
 
 #include <cstdint>
 #include <functional>
@@ -13,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "services/gateway/http_exchange.h"
+#include "services/gateway/neighbour_stub.h"
 #include "services/gateway/router.h"
 
 namespace playlog::gateway {
@@ -36,7 +36,7 @@ struct RpcRequest {
 // part by part as the client takes them. Of several stubs, which a route that streams never has,
 // all are asked at the same time: their answers are merged in the order of the stubs, and the first
 // error ends all. The calls end when the client leaves. Does not block.
-void AnswerByRpc(const std::vector<grpc::GenericStub*>& stubs, const RpcRequest& request,
+void AnswerByRpc(const std::vector<NeighbourStub*>& stubs, const RpcRequest& request,
                  std::shared_ptr<HttpExchange> exchange);
 
 }  // namespace playlog::gateway

@@ -38,12 +38,12 @@ Watchdog& FirstParts() {
 // is held until it is known whether there is a second: most answers are one part, and go out whole
 // with their length. Events are not held, since the next one may be long in coming.
 class StreamExchange final : public RpcExchangeBase,
-                             public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+                             public grpc::ClientReadReactor<grpc::ByteBuffer> {
  public:
   using OnRevision = std::function<void(std::int64_t)>;
 
   // `repeats` is how often the call was made before.
-  StreamExchange(const RpcExchangeBase& base, grpc::GenericStub& stub, OnRevision on_revision,
+  StreamExchange(const RpcExchangeBase& base, NeighbourStub& stub, OnRevision on_revision,
                  int repeats)
       : RpcExchangeBase(base),
         stub_(stub),
@@ -60,9 +60,8 @@ class StreamExchange final : public RpcExchangeBase,
 
   void Start() {
     http_->OnCancelled([life = life_] { life->Cancel(); });
-    stub_.PrepareBidiStreamingCall(&context_, route_.grpc_method, grpc::StubOptions(), this);
+    stub_.PrepareServerStreaming(&context_, route_.grpc_method, &request_, this);
     AddHold();  // Reads are also started outside reactions, when the socket has taken a part.
-    StartWriteLast(&request_, grpc::WriteOptions());
     StartRead(&part_);
     StartCall();
   }
@@ -192,7 +191,7 @@ class StreamExchange final : public RpcExchangeBase,
     return Error(errors::v1::ERROR_CODE_DEADLINE_EXCEEDED, "Deadline exceeded", "Try again.");
   }
 
-  grpc::GenericStub& stub_;
+  NeighbourStub& stub_;
   const OnRevision on_revision_;
   const int repeats_;
   grpc::ClientContext context_;
@@ -212,7 +211,7 @@ class StreamExchange final : public RpcExchangeBase,
 
 }  // namespace
 
-void AnswerByStream(grpc::GenericStub& stub, const RpcRequest& request,
+void AnswerByStream(NeighbourStub& stub, const RpcRequest& request,
                     std::shared_ptr<HttpExchange> exchange) {
   // Deletes itself when the call is done.
   (new StreamExchange(RpcExchangeBase(request, std::move(exchange)), stub, request.on_revision, 0))

@@ -5,7 +5,6 @@
 
 #include <grpcpp/channel.h>
 #include <grpcpp/generic/async_generic_service.h>
-#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
@@ -21,6 +20,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "common/rpc/client.h"
+#include "services/gateway/neighbour_stub.h"
 
 namespace playlog::gateway {
 
@@ -137,18 +137,18 @@ class ScriptedServer {
     // gRPC's thread would wait for itself.
     static auto& kept = *new std::vector<std::shared_ptr<grpc::Channel>>();
     kept.push_back(server_->InProcessChannel({}));
-    stub_ = std::make_unique<grpc::GenericStub>(kept.back());
+    stub_ = std::make_unique<NeighbourStub>(kept.back());
   }
   ~ScriptedServer() { server_->Shutdown(); }
 
   Script& script() { return script_; }
-  grpc::GenericStub& stub() { return *stub_; }
+  NeighbourStub& stub() { return *stub_; }
 
  private:
   Script script_;
   ScriptService service_;
   std::unique_ptr<grpc::Server> server_;
-  std::unique_ptr<grpc::GenericStub> stub_;
+  std::unique_ptr<NeighbourStub> stub_;
 };
 
 }  // namespace playlog::gateway
