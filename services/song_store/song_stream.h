@@ -17,9 +17,8 @@
 namespace playlog::song_store {
 
 // A user's songs in parts of about 64 KiB, each the bytes of a GetStoredSongsResponse. The first
-// part is small, so that it leaves early.
-// Between parts it holds at most one run of rows and no connection, whatever the length of the
-// history.
+// part is small, so that it leaves early. Between parts it holds at most one run of rows and no
+// connection, whatever the length of the history.
 class SongStream final : public rpc::Stream<grpc::ByteBuffer> {
  public:
   struct Options {
