@@ -147,7 +147,11 @@ void FetchLoad::Note(const HttpAnswer& answer) {
   ++answers_.statuses[answer.whole ? answer.status : 0];
   const bool says_when = !answer.Header("retry-after").empty();
   if ((answer.status == 429 || answer.status == 503) && !says_when) ++answers_.without_retry_after;
-  if (answer.status != 200) answers_.refusal = answer.body;
+  if (!answer.whole || answer.status != 200) {
+    answers_.refusal = absl::StrCat(answer.status, answer.whole ? "" : ", not whole", ", ",
+                                    answer.body.size(), " bytes: ", answer.body.substr(0, 1000));
+    answers_.refused = answer.Header("x-request-id");
+  }
   if (answer.whole) answers_.longest = std::max(answers_.longest, answer.duration);
 }
 

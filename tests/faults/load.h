@@ -45,7 +45,8 @@ class FetchLoad {
   struct Answers {
     std::map<int, int> statuses;  // How many answers had which; 0 for none.
     int without_retry_after = 0;  // 429 and 503 that do not say when to come back.
-    std::string refusal;          // The body of the last answer that was no 200.
+    std::string refusal;          // What the last answer that was no whole 200 had to say.
+    std::string refused;          // The id of its request.
     absl::Duration longest = absl::ZeroDuration();
   };
 

@@ -153,7 +153,9 @@ class Proxy::Link {
       case WireFault::kDropReply:
         break;
     }
-    return SendAll(server_, bytes);
+    // A server that has closed listens no more, but what it said before may be on its way.
+    client_ended_ = !SendAll(server_, bytes);
+    return true;
   }
 
   bool TakeReply() {

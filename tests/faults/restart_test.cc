@@ -91,10 +91,12 @@ class RestartTest : public FaultTest {
   static std::string LoggedOf(const std::string& request_id) {
     std::string text;
     for (const std::string& service : Stack::Services()) {
-      std::size_t position = 0;
-      for (const std::string& line : stack().LogLines(service, position)) {
-        if (harness::Member(line, "request_id") != request_id) continue;
-        absl::StrAppend(&text, service, ": ", line, "\n");
+      for (const std::string& process : {service, service + "_2"}) {
+        std::size_t position = 0;
+        for (const std::string& line : stack().LogLines(process, position)) {
+          if (harness::Member(line, "request_id") != request_id) continue;
+          absl::StrAppend(&text, process, ": ", line, "\n");
+        }
       }
     }
     return text;
@@ -201,7 +203,7 @@ TEST_F(RestartTest, R13ARollingRestartFailsNoRequest) {
   for (const auto& [status, count] : answers.statuses) requests += count;
   const int failed = requests - (answers.statuses.contains(200) ? answers.statuses.at(200) : 0);
   EXPECT_EQ(failed, 0) << "of " << requests << " requests; the last: " << answers.refusal << "\n"
-                       << LoggedOf(harness::Member(answers.refusal, "request_id"));
+                       << LoggedOf(answers.refused);
   experiment.Judge(CheckStored(load, path));
 }
 

@@ -107,7 +107,8 @@ class Stack {
   // Waits until the gateway says that everything is ready; false if it does not in time.
   bool AwaitReady(absl::Duration time) const;
 
-  // The whole lines that a service has logged from a position of its log on; moves the position.
+  // The whole lines that a service, or a replica that may be forgotten by now, has logged from a
+  // position of its log on; moves the position.
   std::vector<std::string> LogLines(const std::string& service, std::size_t& position) const;
 
   // Fails the running test for each process that has ended by itself and for each report of a
