@@ -13,12 +13,15 @@
 #include <stdexcept>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/strings.h"
 
 namespace playlog::bench {
 namespace {
 
 constexpr absl::Duration kAnswerTime = absl::Seconds(60);
 constexpr std::size_t kReadBytes = 256 * 1024;
+// Of an answer that is not the expected one, in the message about it.
+constexpr std::size_t kShownBytes = 1000;
 
 [[noreturn]] void ThrowErrno(const char* what) {
   throw std::runtime_error(absl::StrCat(what, ": ", std::strerror(errno)));
@@ -57,15 +60,18 @@ void Socket::Send(const std::string& request) const {
   }
 }
 
-void Socket::Feed(AnswerReader& reader) const {
+std::string_view Socket::Feed(AnswerReader& reader) const {
   auto& buffer = ReadBuffer();
   const ssize_t count = recv(socket_, buffer.data(), buffer.size(), 0);
   if (count < 0) ThrowErrno("cannot read an answer");
   if (count == 0) reader.Close();
-  if (count > 0) reader.Feed({buffer.data(), static_cast<std::size_t>(count)});
+  const std::string_view bytes(buffer.data(),
+                               static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  if (count > 0) reader.Feed(bytes);
   if (reader.broken()) {
     throw std::runtime_error(absl::StrCat("an answer broke off, its status ", reader.status()));
   }
+  return bytes;
 }
 
 Readable::Readable() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {
@@ -109,14 +115,14 @@ void LoadConnection::Ask(const std::string& request) {
 }
 
 bool LoadConnection::Read() {
-  socket_->Feed(reader_);
+  const std::string_view bytes = socket_->Feed(reader_);
   if (!reader_.done()) return false;
   if (reader_.status() != expected_.status || reader_.body_bytes() < expected_.body_bytes_min ||
       reader_.body_bytes() > expected_.body_bytes_max) {
-    throw std::runtime_error(absl::StrCat("an answer has status ", reader_.status(), " and ",
-                                          reader_.body_bytes(), " bytes instead of ",
-                                          expected_.status, " and ", expected_.body_bytes_min,
-                                          " to ", expected_.body_bytes_max));
+    throw std::runtime_error(
+        absl::StrCat("an answer has status ", reader_.status(), " and ", reader_.body_bytes(),
+                     " bytes instead of ", expected_.status, " and ", expected_.body_bytes_min,
+                     " to ", expected_.body_bytes_max, ": ", ToAbsl(bytes.substr(0, kShownBytes))));
   }
   if (reader_.last_of_connection()) socket_.reset();
   return true;

@@ -32,8 +32,9 @@ class Socket {
 
   // A request is far smaller than the socket's buffer, so it is taken at once.
   void Send(const std::string& request) const;
-  // Gives the reader what is there, or the end of the connection.
-  void Feed(AnswerReader& reader) const;
+  // Gives the reader what is there, or the end of the connection. Returns what was there, until the
+  // next call of any socket's.
+  std::string_view Feed(AnswerReader& reader) const;
 
  private:
   const int socket_;
