@@ -115,7 +115,7 @@ absl::Status Dispatcher::Guard(absl::FunctionRef<absl::Status()> step) {
   }
 }
 
-grpc::Status Dispatcher::Leave(const Entry& entry, const absl::Status& status) {
+grpc::Status Dispatcher::Conclude(const Entry& entry, const absl::Status& status) {
   const std::string code = status.ok() ? "OK" : NameOf(CodeOf(status));
   const absl::Duration taken = absl::Now() - entry.arrived_at;
   const MethodMetrics& metrics = MetricsOf(entry.policy);

@@ -4,6 +4,7 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/watchdog.h"
+#include "common/rpc/after.h"
 #include "common/rpc/call.h"
 #include "common/rpc/client.h"
 #include "common/rpc/limits.h"
@@ -64,9 +66,13 @@ class Dispatcher {
                                                          const grpc::ByteBuffer* request,
                                                          Handler handler);
 
-  // Ends the streams that are in a pause, and from now on every one that asks for one, with
-  // UNAVAILABLE, so that a server that drains does not wait for what may take hours.
-  void EndPauses() { pauses_.EndAll(); }
+  // Has to be called before the server drains. Ends the streams that are in a pause, and from now
+  // on every one that asks for one, with UNAVAILABLE, so that the drain does not wait for what may
+  // take hours; and holds back the ends of the others for their readers' sake.
+  void Leave() {
+    leaving_ = true;
+    pauses_.EndAll();
+  }
 
  private:
   template <class Part>
@@ -88,12 +94,13 @@ class Dispatcher {
   // Runs a handler's step; what it throws becomes INTERNAL.
   static absl::Status Guard(absl::FunctionRef<absl::Status()> step);
   // Counts and logs the end of a call, and makes the status that leaves the process.
-  grpc::Status Leave(const Entry& entry, const absl::Status& status);
+  grpc::Status Conclude(const Entry& entry, const absl::Status& status);
   static absl::Status Overloaded();
   static absl::Status Draining();
 
   TokenVerifier& verifier_;
   std::atomic<int> streams_ = 0;
+  std::atomic<bool> leaving_ = false;
   StreamPauses pauses_;
   // Cuts the streams whose readers stall.
   Watchdog stalls_;
@@ -130,9 +137,9 @@ grpc::ServerUnaryReactor* Dispatcher::Unary(grpc::CallbackServerContext* context
         }
         if (entry.call.alternative_status)
           context->AddTrailingMetadata(kHttpStatusKey, kAlternativeStatus);
-        reactor->Finish(Leave(entry, status));
+        reactor->Finish(Conclude(entry, status));
       });
-  if (!queued) reactor->Finish(Leave(reactor->entry, Overloaded()));
+  if (!queued) reactor->Finish(Conclude(reactor->entry, Overloaded()));
   return reactor;
 }
 
@@ -168,8 +175,10 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
     if (!status.ok() || has_ended) return End(status);
     if (!is_there) return GoOn();
     stall_.Move(absl::Now() + kStreamStallMax);
-    if (!stream_->WasLast()) return this->StartWrite(&part_);
-    this->StartWriteAndFinish(&part_, grpc::WriteOptions(), dispatcher_.Leave(entry_, status));
+    ++parts_;
+    was_last_ = stream_->WasLast();
+    if (!was_last_ || dispatcher_.leaving_) return this->StartWrite(&part_);
+    this->StartWriteAndFinish(&part_, grpc::WriteOptions(), Conclude(status));
   }
 
   void Begin(std::unique_ptr<Stream<Part>> stream) {
@@ -177,23 +186,35 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
     Advance();
   }
 
-  void End(const absl::Status& status) { this->Finish(dispatcher_.Leave(entry_, status)); }
+  // A server that leaves closes a connection when its last stream has ended. What a reader that is
+  // still taking parts then says to the connection meets a closed socket, at which gRPC gives up
+  // the connection and with it the parts that it has not taken yet.
+  void End(const absl::Status& status) {
+    const bool holds = dispatcher_.leaving_ && !cancelled_;
+    After(holds ? std::min(parts_ * kPartTime, kPartsTimeMax) : absl::ZeroDuration(),
+          [this, told = Conclude(status)] { this->Finish(told); });
+  }
 
   void OnWriteDone(bool ok) override {
     stall_.Move(absl::InfiniteFuture());
     if (!ok) return End(ReaderHasGone());
+    if (was_last_) return End(absl::OkStatus());
     GoOn();
   }
   void OnCancel() override {
     cancelled_ = true;
     dispatcher_.pauses_.End(cancelled_);
   }
-  void OnDone() override {
-    --dispatcher_.streams_;
-    delete this;
-  }
+  void OnDone() override { delete this; }
 
  private:
+  // Gives its place to another first: the reader may have the end, and ask again, before gRPC is
+  // done with this one.
+  grpc::Status Conclude(const absl::Status& status) {
+    --dispatcher_.streams_;
+    return dispatcher_.Conclude(entry_, status);
+  }
+
   static absl::Status ReaderHasGone() { return absl::CancelledError("the reader has gone"); }
 
   // What is added to the initial metadata later than at the first part would be lost.
@@ -226,6 +247,8 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
   std::atomic<bool> cancelled_{false};
   std::unique_ptr<Stream<Part>> stream_;
   bool is_begun_ = false;
+  std::int64_t parts_ = 0;  // That were written.
+  bool was_last_ = false;   // The part that is written.
   Watchdog::Watch stall_;
   Part part_;
   absl::Duration pause_;

@@ -348,7 +348,7 @@ TEST_F(DispatcherTest, ADrainDoesNotWaitForAPausedStream) {
   const auto stub = StubAs("gateway");
   Reading reading(*stub);
   ASSERT_TRUE(reading.Read());
-  dispatcher_.EndPauses();
+  dispatcher_.Leave();
   // One that asks for a pause only now ends as well.
   Reading late(*stub);
   late.Read();
@@ -402,6 +402,39 @@ TEST_F(DispatcherTest, SendsAPartThatIsKnownToBeTheLastWithTheEndOfTheStream) {
   service_.knows_its_end = true;
   EXPECT_THAT(ReadAs("Bearer user-1", 1), playlog::testing::IsOkAndHolds(1));
   EXPECT_THAT(ReadAs("Bearer user-1", 1), playlog::testing::IsOkAndHolds(1));
+}
+
+// Who asks again as soon as an answer is whole is there before gRPC has put the last call away.
+TEST_F(DispatcherTest, CountsAStreamUntilItsEndAndNoLonger) {
+  Dispatcher dispatcher({.workers = 2, .queue = kStreamsMax}, verifier_);
+  FakeService service(dispatcher);
+  service.knows_its_end = true;
+  const std::string address = address_ + "_2";
+  auto server = Server::Start({address, authority_.Issue(directory_.path(), "song_store"), false},
+                              {&service});
+  ASSERT_THAT(server, IsOk());
+  const auto stub = songs::v1::SongStoreService::NewStub(
+      Connect("song_store", address, authority_.Issue(directory_.path(), "gateway")));
+  std::vector<std::thread> readers;
+  for (int i = 0; i < kStreamsMax; ++i) {
+    readers.emplace_back([&stub] {
+      for (int round = 0; round < 40; ++round) {
+        Reading reading(*stub);
+        while (reading.Read()) {
+        }
+        EXPECT_THAT(reading.Finish(), IsOk());
+      }
+    });
+  }
+  for (std::thread& reader : readers) reader.join();
+}
+
+TEST_F(DispatcherTest, HoldsBackTheEndOfAStreamWhenItLeaves) {
+  service_.knows_its_end = true;
+  dispatcher_.Leave();
+  const absl::Time began = absl::Now();
+  EXPECT_THAT(ReadAs("Bearer user-1", 1), playlog::testing::IsOkAndHolds(1));
+  EXPECT_GE(absl::Now() - began, kPartTime);
 }
 
 }  // namespace

@@ -20,6 +20,10 @@ inline constexpr absl::Duration kStreamStallMax = absl::Seconds(10);
 inline constexpr int kStreamsMax = 64;
 // How long calls in flight may go on after SIGTERM.
 inline constexpr absl::Duration kDrainMax = absl::Seconds(10);
+// How long a process that leaves holds back the end of a stream, for each part that a reader may
+// still have to take, and at most. On a busy machine 100 ms for 18 parts were too short.
+inline constexpr absl::Duration kPartTime = absl::Milliseconds(50);
+inline constexpr absl::Duration kPartsTimeMax = absl::Seconds(1);
 
 }  // namespace playlog::rpc
 

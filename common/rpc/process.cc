@@ -309,7 +309,7 @@ int Process::Serve(const std::vector<grpc::Service*>& services,
   }
   for (const std::function<void()>& stop : at_stop_) stop();
   SetHealthOf(nullptr);
-  for (Dispatcher* const dispatcher : dispatchers) dispatcher->EndPauses();
+  for (Dispatcher* const dispatcher : dispatchers) dispatcher->Leave();
   server->Drain(kDrainMax);
   return 0;
 }

@@ -75,13 +75,13 @@ class Process {
   // Before Serve.
   void AtStop(std::function<void()> stop) { at_stop_.push_back(std::move(stop)); }
 
-  // Serves until SIGTERM or SIGINT, drains, and returns main()'s result. `dispatchers` are those
-  // whose streams ask for pauses, which do not hold up the draining. A second signal while it
-  // drains ends the process at once. A server that no longer answers its own health check ends the
+  // Serves until SIGTERM or SIGINT, drains, and returns main()'s result. `dispatchers` are all that
+  // serve streams: they are told that the process leaves. A second signal while it drains ends the
+  // process at once. A server that no longer answers its own health check ends the
   // process, so that the supervisor starts a new one (gRPC 1.51 may stop accepting for ever,
   // CVE-2023-4785).
   int Serve(const std::vector<grpc::Service*>& services,
-            const std::vector<Dispatcher*>& dispatchers = {});
+            const std::vector<Dispatcher*>& dispatchers);
 
   // Waits for SIGTERM or SIGINT; after it, a second one ends the process at once.
   void WaitForStop();

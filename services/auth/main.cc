@@ -146,5 +146,6 @@ int main(int argc, char** argv) {
   auth::SigningKeyService signing_key_service(access_tokens, dispatcher);
   auth::RevocationService revocation_service(store, dispatcher);
   return process.Serve({&user_service, &api_key_service, &key_vault_service, &signing_key_service,
-                        &revocation_service, &audit_service, &user_admin_service});
+                        &revocation_service, &audit_service, &user_admin_service},
+                       {&dispatcher, &export_dispatcher});
 }

@@ -9,6 +9,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "common/rpc/after.h"
 #include "common/rpc/deadline.h"
 #include "common/rpc/status.h"
 #include "services/gateway/json_writer.h"
@@ -80,7 +81,7 @@ class UnaryExchange final : public RpcExchangeBase,
 
   void OnAnswer(std::size_t neighbour, const absl::Status& status) {
     if (const auto pause = PauseBeforeNext(neighbour, status)) {
-      return After(*pause, [self = shared_from_this(), neighbour] { self->Ask(neighbour); });
+      return rpc::After(*pause, [self = shared_from_this(), neighbour] { self->Ask(neighbour); });
     }
     bool is_first_error = false;
     bool is_last = false;

@@ -1,18 +1,14 @@
 #include "services/gateway/rpc_exchange_base.h"
 
-#include <grpcpp/alarm.h>
-
 #include <iterator>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "common/base/crash_point.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/rpc/client.h"
-#include "common/rpc/deadline.h"
 #include "common/rpc/not_served.h"
 #include "services/gateway/http_error.h"
 #include "services/gateway/request_binder.h"
@@ -60,15 +56,6 @@ std::optional<absl::Duration> RpcExchangeBase::PauseBeforeRepeat(const absl::Sta
   }
   if (static_cast<std::size_t>(repeats) >= std::size(kPausesBeforeRepeats)) return std::nullopt;
   return kPausesBeforeRepeats[repeats];
-}
-
-void RpcExchangeBase::After(absl::Duration pause, std::function<void()> then) {
-  if (pause <= absl::ZeroDuration()) return then();
-  auto* const alarm = new grpc::Alarm;
-  alarm->Set(rpc::ToGrpcDeadline(absl::Now() + pause), [alarm, then = std::move(then)](bool) {
-    then();
-    delete alarm;
-  });
 }
 
 std::string RpcExchangeBase::Flatten(const grpc::ByteBuffer& buffer) {

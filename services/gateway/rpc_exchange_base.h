@@ -6,7 +6,6 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/byte_buffer.h>
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,9 +32,6 @@ class RpcExchangeBase {
   // as long as we have not heard that it leaves.
   std::optional<absl::Duration> PauseBeforeRepeat(const absl::Status& status, bool given_up,
                                                   int repeats) const;
-
-  // Calls `then` after a pause, or at once if there is none.
-  static void After(absl::Duration pause, std::function<void()> then);
 
   static std::string Flatten(const grpc::ByteBuffer& buffer);
 

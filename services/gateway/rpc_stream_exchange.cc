@@ -18,6 +18,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/watchdog.h"
+#include "common/rpc/after.h"
 #include "common/rpc/client.h"
 #include "common/rpc/status.h"
 #include "services/gateway/part_writer.h"
@@ -83,7 +84,7 @@ class StreamExchange final : public RpcExchangeBase,
     life_->Forget();
     if (const auto pause = PauseBeforeNext(ended)) {
       auto* const next = new StreamExchange(*this, stub_, on_revision_, repeats_ + 1);
-      After(*pause, [next] { next->Start(); });
+      rpc::After(*pause, [next] { next->Start(); });
     } else {
       Complete(ended);
     }

@@ -74,5 +74,5 @@ int main(int argc, char** argv) {
     filler.Work(pulse, [&service] { return service.upserts(); });
   });
   process.AtStop([&loops] { loops.Stop(); });
-  return process.Serve({&service, &revisions, &admin_service});
+  return process.Serve({&service, &revisions, &admin_service}, {&dispatcher, &admin_dispatcher});
 }
