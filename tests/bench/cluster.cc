@@ -13,13 +13,20 @@ namespace playlog::bench {
 namespace {
 
 // ALTER SYSTEM wants a statement of its own each.
-constexpr const char* kSettings[] = {
-    "shared_buffers = '128MB'",      "max_wal_size = '2GB'",
-    "autovacuum_naptime = '1min'",   "jit = on",
-    "wal_sync_method = 'fdatasync'", "client_connection_check_interval = '5s'"};
+constexpr const char* kSettings[] = {"max_wal_size = '2GB'", "autovacuum_naptime = '1min'",
+                                     "jit = on", "wal_sync_method = 'fdatasync'",
+                                     "client_connection_check_interval = '5s'"};
 
 // Ten million songs take 8 GB, their listing 5, and the log of writing them 2 more.
 constexpr std::uintmax_t kFreeBytes = std::uintmax_t{20} << 30;
+
+std::string SharedBuffers() {
+  const char* const given = getenv("PLAYLOG_BENCH_SHARED_BUFFERS");
+  if (given == nullptr) {
+    throw std::runtime_error("PLAYLOG_BENCH_SHARED_BUFFERS is not set; tests/bench/run.sh does it");
+  }
+  return given;
+}
 
 // Makes the cluster of the harness as deploy/up makes it.
 testing::PostgresCluster& Prepare() {
@@ -27,6 +34,7 @@ testing::PostgresCluster& Prepare() {
   testing::PostgresCluster& cluster = testing::PostgresCluster::Shared();
   {
     Sql sql(cluster.Url("postgres"));
+    sql.Run(absl::StrCat("ALTER SYSTEM SET shared_buffers = '", SharedBuffers(), "'"));
     for (const char* setting : kSettings) sql.Run(absl::StrCat("ALTER SYSTEM SET ", setting));
   }
   cluster.Stop();
