@@ -46,14 +46,15 @@ struct BatchPage {
 
 // How much one statement looks at: what keeps every answer quick, whatever is asked.
 struct ListingLimits {
-  // The tracks of a search that are found one by one; a search with more is a wide one.
-  int tracks = 20'000;
+  // The tracks of a search that are found one by one; a search with more is a wide one. Each has a
+  // play, so that with more of them there are more plays than are counted.
+  int tracks = 10'000;
   // The tracks and the users whose plays are taken one after the other.
   int tracks_to_merge = 2'000;
   int users_to_merge = 50;
   // The plays that a walk looks at, and those of a walk that has to look at the texts of each.
   int plays = 100'000;
-  int plays_with_texts = 10'000;
+  int plays_with_texts = 8'000;
   // The tracks that a walk in the order of a text looks at.
   int tracks_walked = 20'000;
   // The plays that are sorted.

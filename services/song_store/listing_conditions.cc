@@ -45,6 +45,10 @@ bool FindsNothing(const Search& search) {
   return search.HasText() && search.has_all_tracks && search.tracks.empty() && search.users.empty();
 }
 
+bool MayBeginMbid(std::string_view folded_word) {
+  return folded_word.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
+}
+
 bool IsNarrow(ListPath path) { return path == ListPath::kUser || path == ListPath::kBatch; }
 
 ListPath PathOf(const ListFilter& filter) {
@@ -126,8 +130,11 @@ std::string TextCondition(ListSql& sql, const Search& search, bool with_users) {
   for (std::size_t i = 0; i < search.folded_words.size(); ++i) {
     const std::string word = Escaped(search.folded_words[i]);
     std::string condition =
-        absl::StrCat("(t.words LIKE ", sql.Arg(db::Param("%" + word + "%"), "text"),
-                     " OR E'\\n' || t.mbids LIKE ", sql.Arg(db::Param("%\n" + word + "%"), "text"));
+        absl::StrCat("(t.words LIKE ", sql.Arg(db::Param("%" + word + "%"), "text"));
+    if (MayBeginMbid(search.folded_words[i])) {
+      absl::StrAppend(&condition, " OR E'\\n' || t.mbids LIKE ",
+                      sql.Arg(db::Param("%\n" + word + "%"), "text"));
+    }
     const auto& users = search.filter.words[i].user_ids;
     if (with_users && !users.empty()) {
       absl::StrAppend(&condition, " OR p.user_id = ANY (", sql.Arg(ArrayOf(users), "bigint[]"),

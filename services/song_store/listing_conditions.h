@@ -53,6 +53,10 @@ ListPath PathOf(const ListFilter& filter);
 // Whether a path takes nothing but what the filter takes, but for the span of time.
 bool IsExact(const Search& search, ListPath path);
 
+// Whether a word can be the beginning of a MusicBrainz id, which is hexadecimal: for most words no
+// track's ids have to be looked at.
+bool MayBeginMbid(std::string_view folded_word);
+
 // Whether it is the path of one user or one batch, which has few plays.
 bool IsNarrow(ListPath path);
 

@@ -107,10 +107,13 @@ ListSql FindTracksSql(const Search& search, int limit) {
     const std::size_t length = CountCodePoints(word);
     if (length < kGram) continue;
     const std::string arg = sql.Arg(db::Param(word), "text");
-    conditions.push_back(
-        absl::StrCat("(track_grams(t.words, t.mbids) @> track_grams(", arg,
-                     ", '') OR track_grams(t.words, t.mbids) @> ARRAY['^' || left(", arg, ", ",
-                     length < kLongGram ? kGram : kLongGram, ")])"));
+    std::string condition =
+        absl::StrCat("(track_grams(t.words, t.mbids) @> track_grams(", arg, ", '')");
+    if (MayBeginMbid(word)) {
+      absl::StrAppend(&condition, " OR track_grams(t.words, t.mbids) @> ARRAY['^' || left(", arg,
+                      ", ", length < kLongGram ? kGram : kLongGram, ")]");
+    }
+    conditions.push_back(condition + ")");
   }
   sql.text =
       absl::StrCat("SELECT t.id FROM listed_tracks AS t WHERE ", And(conditions), " LIMIT ", limit);

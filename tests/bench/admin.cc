@@ -30,7 +30,9 @@ constexpr int kTracks = 1'000'000;
 // So many get their songs by one statement.
 constexpr int kUsersAtOnce = 500;
 constexpr double kLatencyMaxMs = 100;
-constexpr int kRequests = 40;
+// Of each question. The first few read pages that nobody has read since the songs were stored, and
+// of forty those are the percentile.
+constexpr int kRequests = 200;
 // The users at the end whose songs the song store lists itself, and those listed twice.
 constexpr int kUsersLeft = 100;
 constexpr int kUsersListedTwice = 10;
