@@ -176,8 +176,7 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
     if (!is_there) return GoOn();
     stall_.Move(absl::Now() + kStreamStallMax);
     ++parts_;
-    was_last_ = stream_->WasLast();
-    if (!was_last_ || dispatcher_.leaving_) return this->StartWrite(&part_);
+    if (!stream_->WasLast() || dispatcher_.leaving_) return this->StartWrite(&part_);
     this->StartWriteAndFinish(&part_, grpc::WriteOptions(), Conclude(status));
   }
 
@@ -198,7 +197,7 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
   void OnWriteDone(bool ok) override {
     stall_.Move(absl::InfiniteFuture());
     if (!ok) return End(ReaderHasGone());
-    if (was_last_) return End(absl::OkStatus());
+    if (stream_->WasLast()) return End(absl::OkStatus());
     GoOn();
   }
   void OnCancel() override {
@@ -248,7 +247,6 @@ class Dispatcher::StreamReactor final : public grpc::ServerWriteReactor<Part> {
   std::unique_ptr<Stream<Part>> stream_;
   bool is_begun_ = false;
   std::int64_t parts_ = 0;  // That were written.
-  bool was_last_ = false;   // The part that is written.
   Watchdog::Watch stall_;
   Part part_;
   absl::Duration pause_;

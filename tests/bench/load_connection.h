@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/time/time.h"
 #include "tests/bench/answer_reader.h"
@@ -32,8 +33,8 @@ class Socket {
 
   // A request is far smaller than the socket's buffer, so it is taken at once.
   void Send(const std::string& request) const;
-  // Gives the reader what is there, or the end of the connection. Returns what was there, until the
-  // next call of any socket's.
+  // Gives the reader what is there, or the end of the connection. Returns what was there, which
+  // is good until the next call.
   std::string_view Feed(AnswerReader& reader) const;
 
  private:

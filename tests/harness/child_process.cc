@@ -82,7 +82,9 @@ ChildProcess::~ChildProcess() {
   ExitCode(absl::Seconds(10));
 }
 
-std::string ChildProcess::output_path() const { return command_.directory + "/" + name() + ".out"; }
+std::string ChildProcess::OutputPath(const std::string& directory, const std::string& name) {
+  return directory + "/" + name + ".out";
+}
 std::string ChildProcess::error_path() const { return command_.directory + "/" + name() + ".err"; }
 
 void ChildProcess::Signal(int signal) const {

@@ -34,7 +34,10 @@ class ChildProcess {
 
   const std::string& name() const { return command_.name; }
   pid_t pid() const { return pid_; }
-  std::string output_path() const;
+  // The file that the processes of a name in a directory write their standard output to, one after
+  // the other.
+  static std::string OutputPath(const std::string& directory, const std::string& name);
+  std::string output_path() const { return OutputPath(command_.directory, name()); }
   std::string error_path() const;
 
   void Signal(int signal) const;

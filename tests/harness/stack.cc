@@ -346,7 +346,7 @@ int Stack::End(const std::string& service, int signal) {
 void Stack::Restart(const std::string& service) { Start(service); }
 
 std::vector<std::string> Stack::LogLines(const std::string& service, std::size_t& position) const {
-  std::ifstream log(absl::StrCat(directory(), "/", service, ".out"), std::ios::binary);
+  std::ifstream log(ChildProcess::OutputPath(directory(), service), std::ios::binary);
   log.seekg(static_cast<std::streamoff>(position));
   std::vector<std::string> lines;
   for (std::string line; std::getline(log, line) && !log.eof();) {
