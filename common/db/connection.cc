@@ -136,8 +136,10 @@ Rows ToRows(pqxx::result result) {
   for (auto row = owner->begin(); row != owner->end(); ++row) {
     const auto end = row->end();
     for (auto field = row->begin(); field != end; ++field) {
-      cells.push_back(field->is_null() ? Row::Cell{nullptr, 0}
-                                       : Row::Cell{field->c_str(), field->size()});
+      // A value with a size is not NULL: each question is a call into libpq.
+      const std::size_t size = field->size();
+      const bool is_null = size == 0 && field->is_null();
+      cells.push_back({is_null ? nullptr : field->c_str(), size});
     }
   }
   return Rows(owner, std::move(cells), owner->columns(), owner->size(), owner->affected_rows());

@@ -307,7 +307,10 @@ absl::Status WriteJson(const JsonPlan& plan, const google::protobuf::Message& me
 StreamWriter::StreamWriter(const JsonPlan& plan) : plan_(plan), kept_(plan.fields().size()) {}
 
 absl::Status StreamWriter::Write(std::string_view wire, std::string& out) {
+  // What songs come to in JSON, so that the answer does not move while it grows.
+  constexpr std::size_t kJsonBytesOfByte = 2;
   const std::size_t size_before = out.size();
+  out.reserve(size_before + kJsonBytesOfByte * wire.size());
   absl::Status status = Keep(wire);
   if (status.ok()) status = WriteRepeated(wire, out);
   if (!status.ok()) out.resize(size_before);

@@ -148,26 +148,6 @@ FROM counted CROSS JOIN admission CROSS JOIN seen)sql";
                                    {"@DIFFERS_FROM_EXCLUDED", Differs("excluded")}});
 }
 
-// The order is the index's, which has no id: PostgreSQL reads the index backwards and sorts the
-// plays of one instant among themselves by their id (an incremental sort), so a page costs its own
-// songs and those of the instant at which it begins. The revision behind a song's columns is that
-// of the same moment.
-#define PLAYLOG_SELECT_SONGS                                                                  \
-  "SELECT " PLAYLOG_SONG_COLUMNS                                                              \
-  ", coalesce((SELECT revision FROM user_revisions WHERE user_id = $1), 0) FROM plays WHERE " \
-  "user_id = $1"
-#define PLAYLOG_NEWEST_FIRST " ORDER BY played_at DESC, id DESC LIMIT $2"
-// The first comparison is implied by the second; it alone can bound the scan of the index.
-#define PLAYLOG_AFTER " AND played_at <= $3 AND (played_at, id) < ($3, $4)"
-
-constexpr db::Statement kReadFirst{"read_first", PLAYLOG_SELECT_SONGS PLAYLOG_NEWEST_FIRST};
-constexpr db::Statement kReadAfter{"read_after",
-                                   PLAYLOG_SELECT_SONGS PLAYLOG_AFTER PLAYLOG_NEWEST_FIRST};
-constexpr db::Statement kReadSourceFirst{
-    "read_source_first", PLAYLOG_SELECT_SONGS " AND source = $3" PLAYLOG_NEWEST_FIRST};
-constexpr db::Statement kReadSourceAfter{"read_source_after", PLAYLOG_SELECT_SONGS PLAYLOG_AFTER
-                                         " AND source = $5" PLAYLOG_NEWEST_FIRST};
-
 // The unique index bounds the scan by user and time.
 constexpr db::Statement kCount{"count_plays", R"sql(
 SELECT count(*) FROM plays
@@ -310,40 +290,6 @@ absl::StatusOr<bool> PostgresSongStore::IsSettled(const std::string& key, const 
   // So that the next time there is less to look through.
   settled_.Remember(key, rows[0].Int64(0));
   return true;
-}
-
-absl::StatusOr<db::Rows> PostgresSongStore::ReadRows(const Query& query, absl::Time deadline) {
-  const bool any_source = query.source == songs::v1::SOURCE_UNSPECIFIED;
-  std::vector<db::Param> params = {query.user_id, query.limit};
-  if (query.after.has_value()) {
-    params.emplace_back(absl::FromUnixMicros(query.after->played_at_us));
-    params.emplace_back(query.after->id);
-  }
-  if (!any_source) params.emplace_back(static_cast<int>(query.source));
-  const db::Statement& statement = query.after.has_value()
-                                       ? (any_source ? kReadAfter : kReadSourceAfter)
-                                       : (any_source ? kReadFirst : kReadSourceFirst);
-  return pool_.QueryParams(deadline, db::Effect::kIdempotent, statement, params);
-}
-
-absl::StatusOr<std::int64_t> PostgresSongStore::Read(const Query& query, absl::Time deadline,
-                                                     SongRun& songs) {
-  std::int64_t revision = 0;
-  PLAYLOG_ASSIGN_OR_RETURN(db::Rows rows, ReadRows(query, deadline));
-  if (rows.empty()) {
-    // No row has told the revision. It has to be read before the songs, of which there may be some
-    // by then.
-    PLAYLOG_ASSIGN_OR_RETURN(const auto revisions, Revisions({&query.user_id, 1}, deadline));
-    revision = revisions.at(query.user_id);
-    PLAYLOG_ASSIGN_OR_RETURN(rows, ReadRows(query, deadline));
-  }
-  if (!rows.empty()) revision = rows[0].Int64(kColumnsOfSong);
-  std::string song;
-  for (const db::Row row : rows) {
-    const Position position = ReadEncodedSong(row, song);
-    songs.Add(position, song);
-  }
-  return revision;
 }
 
 absl::StatusOr<std::int64_t> PostgresSongStore::Count(const CountQuery& query,

@@ -13,7 +13,8 @@
 namespace playlog::song_store {
 
 // The store in PostgreSQL, in the tables of migrations/. Each call but Erase and Export is one
-// statement and one round trip; Upsert is two where it expects a batch to change nothing and errs.
+// statement and one round trip; Upsert is two where it expects a batch to change nothing and errs,
+// and Read asks again for a user without songs and at an instant with very many.
 class PostgresSongStore final : public SongStore {
  public:
   explicit PostgresSongStore(db::Pool& pool) : pool_(pool) {}

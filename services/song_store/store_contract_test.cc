@@ -209,9 +209,11 @@ TEST_P(StoreContractTest, FiltersBySource) {
 TEST_P(StoreContractTest, PagesThroughPlaysOfOneInstant) {
   std::vector<Play> plays;
   for (int i = 0; i < 60; ++i) plays.push_back(PlayAt(i / 20 * 1'000'000, absl::StrCat("T", i)));
+  // More than any store reads at once.
+  for (int i = 60; i < 360; ++i) plays.push_back(PlayAt(5'000'000, absl::StrCat("T", i)));
   ASSERT_TRUE(Upsert(plays).ok());
   const std::vector<Song> all = ReadAll();
-  ASSERT_EQ(all.size(), 60U);
+  ASSERT_EQ(all.size(), 360U);
   EXPECT_TRUE(std::is_sorted(all.begin(), all.end(), [](const Song& a, const Song& b) {
     return std::pair(PositionOf(a).played_at_us, a.id()) >
            std::pair(PositionOf(b).played_at_us, b.id());
