@@ -54,7 +54,7 @@ struct ListingLimits {
   int users_to_merge = 50;
   // The plays that a walk looks at, and those of a walk that has to look at the texts of each.
   int plays = 100'000;
-  int plays_with_texts = 8'000;
+  int plays_with_texts = 4'000;
   // The tracks that a walk in the order of a text looks at.
   int tracks_walked = 20'000;
   // The plays that are sorted.
