@@ -15,6 +15,6 @@ fi
 # As deploy/up gives them to PostgreSQL.
 PLAYLOG_BENCH_SHARED_BUFFERS=$(source "$checkout/deploy/lib/postgres.sh" && shared_buffers_mb)MB
 export PLAYLOG_BENCH_SHARED_BUFFERS
-# A hang must not outlast the patience of who waits: the whole run has under 25 minutes on a quiet
-# machine, and twice that on a busy one.
-exec timeout --foreground --kill-after=10 3600 "$program" --output="$build/results.json" "$@"
+# A hang must not outlast the patience of who waits: the whole run takes the better part of an hour
+# on a quiet machine, and twice that on a busy one.
+exec timeout --foreground --kill-after=10 7200 "$program" --output="$build/results.json" "$@"
