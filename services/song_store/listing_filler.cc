@@ -19,7 +19,7 @@ constexpr std::chrono::seconds kMeasurePause{2};
 // The batches that one transaction may finish, so that it stays short where each has few plays.
 constexpr int kBatchesOfStep = 50;
 // While plays come in, it rests so many times as long as it has worked.
-constexpr int kRestsWhileBusy = 6;
+constexpr int kRestsWhileBusy = 10;
 
 // Who writes the listing, or takes from it, does so alone until the end of the transaction.
 #define PLAYLOG_TURN "hashtext('playlog.listing.' || current_schema), 0"
@@ -183,7 +183,7 @@ absl::Status EraseFromListing(db::Pool& pool, std::int64_t user_id, int limit,
   return absl::OkStatus();
 }
 
-absl::Status ListingFiller::FillSome(db::Transaction& transaction, bool& worked) {
+absl::Status ListingFiller::FillSome(db::Transaction& transaction, int run, bool& worked) {
   worked = false;
   PLAYLOG_ASSIGN_OR_RETURN(const db::Rows turn, transaction.Query(kTryTurn));
   if (!turn[0].Bool(0)) return absl::OkStatus();
@@ -191,17 +191,18 @@ absl::Status ListingFiller::FillSome(db::Transaction& transaction, bool& worked)
   worked = !queue.empty();
   int listed = 0;
   for (const db::Row row : queue) {
-    if (listed >= run_) break;
-    PLAYLOG_RETURN_IF_ERROR(ListSpan(transaction, row, run_ - listed, listed));
+    if (listed >= run) break;
+    PLAYLOG_RETURN_IF_ERROR(ListSpan(transaction, row, run - listed, listed));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> ListingFiller::Step() {
+absl::StatusOr<bool> ListingFiller::Step(int run_max) {
   bool worked = false;
+  const int run = std::min(run_, run_max);
   const absl::Status status =
       pool_.Run(absl::Now() + kStepTime, db::Effect::kIdempotent,
-                [&](db::Transaction& transaction) { return FillSome(transaction, worked); });
+                [&](db::Transaction& transaction) { return FillSome(transaction, run, worked); });
   if (!status.ok()) {
     run_ = std::max(run_ / 2, kRunMin);
     return status;
@@ -214,6 +215,7 @@ void ListingFiller::Work(Loops::Pulse& pulse, const std::function<std::int64_t()
   // By the clock that nobody sets: a step of the other one would make a rest of hours.
   using SteadyClock = std::chrono::steady_clock;
   std::int64_t upserts_seen = upserts();
+  bool is_busy = false;
   SteadyClock::time_point measured_at = SteadyClock::now() - kMeasurePause;
   while (pulse.Beat()) {
     const SteadyClock::time_point begin = SteadyClock::now();
@@ -221,14 +223,14 @@ void ListingFiller::Work(Loops::Pulse& pulse, const std::function<std::int64_t()
       measured_at = begin;
       ShowLag(pool_);
     }
-    const absl::StatusOr<bool> worked = Step();
+    const absl::StatusOr<bool> worked = Step(is_busy ? kRunWhileBusy : kRunMax);
     if (!worked.ok()) {
       Log(Severity::kWarning, "listing_failed",
           {{"error",
             std::string_view(worked.status().message().data(), worked.status().message().size())}});
     }
     const std::int64_t upserts_now = upserts();
-    const bool is_busy = upserts_now != upserts_seen;
+    is_busy = upserts_now != upserts_seen;
     upserts_seen = upserts_now;
     if (!worked.ok() || !*worked) {
       pulse.Wait(kLookPause);

@@ -33,10 +33,10 @@ class ListingFiller {
  public:
   explicit ListingFiller(db::Pool& pool) : pool_(pool) {}
 
-  // Lists some plays, and returns whether there was anything to do. False too if another process is
-  // at it. An error is the pool's; then the next step is a smaller one, for it may have been too
-  // much work for its time.
-  absl::StatusOr<bool> Step();
+  // Lists some plays, `run_max` at most, and returns whether there was anything to do. False too if
+  // another process is at it. An error is the pool's; then the next step is a smaller one, for it
+  // may have been too much work for its time.
+  absl::StatusOr<bool> Step(int run_max = kRunMax);
 
   // Works for as long as the loop lives, and shows how far behind the listing is. While plays come
   // in, which `upserts` tells by counting up, it works a small part of the time, so that it takes
@@ -45,9 +45,11 @@ class ListingFiller {
 
  private:
   static constexpr int kRunMax = 500;
+  // While plays come in: a step holds a core for some milliseconds, in which fetches wait for it.
+  static constexpr int kRunWhileBusy = 100;
   static constexpr int kRunMin = 10;
 
-  absl::Status FillSome(db::Transaction& transaction, bool& worked);
+  absl::Status FillSome(db::Transaction& transaction, int run, bool& worked);
 
   db::Pool& pool_;
   int run_ = kRunMax;  // The plays of the next step.
