@@ -59,9 +59,11 @@ struct ListingLimits {
   int tracks_walked = 20'000;
   // The plays that are sorted.
   int plays_sorted = 20'000;
-  // The plays that are looked at to be counted, and those in all periods together.
+  // The plays that are looked at to be counted, those in all periods together, and those of either
+  // where the texts of each have to be looked at.
   int plays_counted = 30'000;
   int plays_of_periods = 60'000;
+  int plays_counted_with_texts = 8'000;
   int batches = 50'000;
 };
 

@@ -75,8 +75,8 @@ absl::StatusOr<CappedCount> Listing::Count(const Search& search, absl::Time dead
         AskNumber("listing_count_sets", CountBySetsSql(search, kCountMax + 1), deadline));
     return Capped(count, !search.has_all_tracks);
   }
-  const int budget =
-      search.HasText() && !search.has_all_tracks ? limits_.plays_with_texts : limits_.plays_counted;
+  const int budget = search.HasText() && !search.has_all_tracks ? limits_.plays_counted_with_texts
+                                                                : limits_.plays_counted;
   PLAYLOG_ASSIGN_OR_RETURN(
       const db::Rows rows,
       Ask("listing_count",
@@ -143,7 +143,7 @@ absl::StatusOr<std::vector<PeriodPlays>> Listing::CountByPeriod(const Search& se
   std::vector<Span> spans = periods;
   spans.back().first = std::max(spans.back().first, WholeSpan(search.filter).first);
   spans.front().second = std::min(spans.front().second, WholeSpan(search.filter).second);
-  const int all = search.HasText() && !search.has_all_tracks ? limits_.plays_with_texts
+  const int all = search.HasText() && !search.has_all_tracks ? limits_.plays_counted_with_texts
                                                              : limits_.plays_of_periods;
   const int budget = std::max(all / static_cast<int>(spans.size()), 100);
   PLAYLOG_ASSIGN_OR_RETURN(

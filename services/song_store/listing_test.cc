@@ -46,6 +46,7 @@ constexpr ListingLimits kTiny = {.tracks = 6,
                                  .plays_sorted = 9,
                                  .plays_counted = 13,
                                  .plays_of_periods = 17,
+                                 .plays_counted_with_texts = 7,
                                  .batches = 2};
 
 constexpr ListColumn kColumns[] = {

@@ -123,11 +123,11 @@ WITH admission AS MATERIALIZED (
   SELECT $1, fresh, 0, fresh, fresh
   FROM (SELECT next_revision(0) AS fresh FROM counted WHERE inserted + updated > 0) AS stamp
   ON CONFLICT (user_id) DO UPDATE SET
-    revision = greatest(known.revision + 1, excluded.revision),
+    revision = @NEXT,
     previous = known.revision,
     recorded_since = CASE WHEN known.recorded_revision = known.revision
-      THEN known.recorded_since ELSE greatest(known.revision + 1, excluded.revision) END,
-    recorded_revision = greatest(known.revision + 1, excluded.revision)
+      THEN known.recorded_since ELSE @NEXT END,
+    recorded_revision = @NEXT
   RETURNING revision, previous
 ), recorded AS (
   INSERT INTO batches (id, user_id, source, origin, inserted, updated, revision, first_played_at,
@@ -144,6 +144,7 @@ FROM counted CROSS JOIN admission CROSS JOIN seen)sql";
                                    {"@COLUMNS", Join(columns, ", ")},
                                    {"@VALUES", Join(values, ", ")},
                                    {"@ASSIGNMENTS", Assignments()},
+                                   {"@NEXT", "greatest(known.revision + 1, excluded.revision)"},
                                    {"@DIFFERS_FROM_INCOMING", Differs("incoming")},
                                    {"@DIFFERS_FROM_EXCLUDED", Differs("excluded")}});
 }
