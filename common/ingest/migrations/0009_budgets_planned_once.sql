@@ -1,6 +1,6 @@
 -- The same two functions in PL/pgSQL: each connection plans their statements once, where those of a
--- function in SQL are parsed and planned again at every place that is taken, which took half of its
--- time (tests/bench/NOTES.md).
+-- function in SQL are parsed and planned again at every place that is taken, which took two thirds of
+-- its time (tests/bench/NOTES.md).
 CREATE OR REPLACE FUNCTION forget_budgets(asked_at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 BEGIN
